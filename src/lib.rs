@@ -1,0 +1,12 @@
+//! Zero-copy exchange of N-dimensional arrays between interpreters, threads and Rust programs.
+#![deny(missing_docs)]
+// What only the extension and the conversions use is checked for dead code where they are built.
+#![cfg_attr(not(any(feature = "cpython", feature = "numpy")), allow(dead_code))]
+
+pub mod array;
+mod error;
+mod offset;
+
+pub use array::{ArrayMeta, DType};
+pub use error::{Error, Result};
+pub use offset::{ArenaId, BlockIndex, Generation};
