@@ -3,10 +3,13 @@
 // What only the extension and the conversions use is checked for dead code where they are built.
 #![cfg_attr(not(any(feature = "cpython", feature = "numpy")), allow(dead_code))]
 
+pub mod arena;
 pub mod array;
 mod error;
 mod offset;
+mod sync;
 
+pub use arena::{Arena, ArenaStatistics, Budget};
 pub use array::{ArrayMeta, DType};
 pub use error::{Error, Result};
 pub use offset::{ArenaId, BlockIndex, Generation};
