@@ -5,11 +5,15 @@
 
 pub mod arena;
 pub mod array;
+pub mod buffer;
 mod error;
+mod handle;
 mod offset;
 mod sync;
 
 pub use arena::{Arena, ArenaStatistics, Budget};
 pub use array::{ArrayMeta, DType};
+pub use buffer::{Array, Draft};
 pub use error::{Error, Result};
+pub use handle::Handle;
 pub use offset::{ArenaId, BlockIndex, Generation};

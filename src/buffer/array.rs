@@ -1,0 +1,241 @@
+//! An immutable view of a block, for everyone to read.
+
+use std::sync::Arc;
+
+use crate::arena::{self, Arena, Block};
+use crate::array::{ArrayMeta, Index, Order, Scalar};
+use crate::buffer::{Element, copy};
+use crate::error::{Error, Result};
+use crate::handle::Handle;
+
+/// An immutable N-dimensional view of a block. Clones, slices and messages share the block; the last one dropped frees it.
+///
+/// Invariant 1: nobody writes to `block` any more.
+/// Invariant 2: all bytes of `meta.extent()`, counted from `offset`, lie in the block.
+///
+/// ```
+/// use crossbuf::array::{Index, Order};
+/// use crossbuf::{Arena, Array, ArrayMeta, Budget};
+///
+/// let arena = Arena::new(Budget::bytes(16 << 20))?;
+/// let array = arena.share(ArrayMeta::contiguous("<i4".parse()?, &[2, 2], Order::C)?, bytemuck::bytes_of(&[1i32, 2, 3, 4]))?;
+/// let column = array.slice(&[Index::Ellipsis, Index::At(1)])?;
+/// assert_eq!(column.to_bytes(), bytemuck::bytes_of(&[2i32, 4]));
+/// assert_eq!(Array::open(&column.handle())?.address(), array.address() + 4);
+/// # Ok::<(), crossbuf::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Array {
+    block: Block,
+    /// The first element's place in the block, in bytes.
+    offset: usize,
+    /// Shared, so that an array is small to move through messages and cheap to clone.
+    meta: Arc<ArrayMeta>,
+}
+
+impl Arena {
+    /// An array with a copy of `bytes`, which hold the elements of `meta` in memory order.
+    ///
+    /// # Errors
+    /// As [`Arena::draft`]; [`Error::BadLayout`] when `bytes` has another length.
+    pub fn share(&self, meta: ArrayMeta, bytes: &[u8]) -> Result<Array> {
+        if bytes.len() != meta.nbytes() {
+            return Err(Error::BadLayout {
+                reason: format!(
+                    "{} bytes given for {} of shape {:?}, which takes {}",
+                    bytes.len(),
+                    meta.dtype(),
+                    meta.shape(),
+                    meta.nbytes()
+                ),
+            });
+        }
+        // SAFETY: `bytes` has `nbytes` bytes, checked above, and `draft` refuses a meta with gaps.
+        unsafe { self.share_from(&meta, bytes.as_ptr(), meta.strides()) }
+    }
+
+    /// An array with a copy of the elements of `meta`, which lie `strides` apart from `source` on.
+    ///
+    /// # Safety
+    /// Every element of that shape and those strides is readable memory during the call.
+    pub(crate) unsafe fn share_from(&self, meta: &ArrayMeta, source: *const u8, strides: &[isize]) -> Result<Array> {
+        let draft = self.draft(meta.clone())?;
+        // SAFETY: the caller vouches for the source; the draft's window has room for its contiguous meta and has no other user.
+        unsafe { copy::copy_strided(source, strides, draft.writable(), meta.strides(), meta.shape(), meta.dtype().itemsize()) };
+        self.count_copied(meta.nbytes());
+        Ok(draft.freeze())
+    }
+}
+
+impl Array {
+    /// All of a block, which nobody will write to again and which holds `meta.nbytes()` bytes.
+    pub(super) fn whole(block: Block, meta: ArrayMeta) -> Array {
+        Array { block, offset: 0, meta: Arc::new(meta) }
+    }
+
+    /// Invariant 2, for a view that comes from outside.
+    fn checked(block: Block, offset: usize, meta: ArrayMeta) -> Option<Array> {
+        let extent = meta.extent();
+        let start = offset.checked_add_signed(extent.start)?;
+        let end = offset.checked_add_signed(extent.end)?;
+        (start <= end && end <= block.len()).then(|| Array { block, offset, meta: Arc::new(meta) })
+    }
+
+    /// dtype, shape and strides.
+    pub fn meta(&self) -> &ArrayMeta {
+        &self.meta
+    }
+
+    /// The address of the first element, in the read-only mapping.
+    pub fn address(&self) -> usize {
+        self.as_ptr().addr()
+    }
+
+    /// The first element. Elements of this array are readable through it as long as a reference to the block lives.
+    pub(crate) fn as_ptr(&self) -> *const u8 {
+        self.block.as_ptr().wrapping_add(self.offset)
+    }
+
+    /// The arena it lies in.
+    pub fn arena(&self) -> Arena {
+        self.block.arena()
+    }
+
+    /// All bytes of an array without gaps, in memory order.
+    ///
+    /// # Errors
+    /// [`Error::BadLayout`] when elements are apart; [`Array::to_bytes`] gathers them.
+    pub fn bytes(&self) -> Result<&[u8]> {
+        if !self.meta.is_c_contiguous() && !self.meta.is_f_contiguous() {
+            return Err(Error::BadLayout {
+                reason: format!(
+                    "strides {:?} leave gaps in shape {:?} of {}; use to_bytes for a copy without them",
+                    self.meta.strides(),
+                    self.meta.shape(),
+                    self.meta.dtype()
+                ),
+            });
+        }
+        // SAFETY: contiguous, so the elements are the `nbytes` bytes from the first one on; by invariant 2 they lie in
+        // the block, which `self` keeps alive; by invariant 1 nobody writes to them.
+        Ok(unsafe { std::slice::from_raw_parts(self.as_ptr(), self.meta.nbytes()) })
+    }
+
+    /// Elements of an array without gaps, in memory order.
+    ///
+    /// # Errors
+    /// [`Error::BadLayout`] on another dtype or byte order, on gaps, and where elements are not aligned for `T`.
+    pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
+        T::check(self.meta.dtype())?;
+        bytemuck::try_cast_slice(self.bytes()?).map_err(|e| Error::BadLayout {
+            reason: format!("elements at address {:#x} cannot be seen as {}: {e}", self.address(), std::any::type_name::<T>()),
+        })
+    }
+
+    /// Basic indexing; shares the block.
+    ///
+    /// # Errors
+    /// [`Error::OutOfBounds`], [`Error::BadShape`].
+    pub fn slice(&self, indices: &[Index]) -> Result<Array> {
+        let (meta, distance) = self.meta.index(indices)?;
+        // An empty view has no first element; its place stays where all places are valid.
+        let offset = if meta.size() == 0 { self.offset } else { self.offset.wrapping_add_signed(distance) };
+        Ok(Array { block: self.block.clone(), offset, meta: Arc::new(meta) })
+    }
+
+    /// The same elements with the axes reversed; shares the block.
+    pub fn transpose(&self) -> Array {
+        Array { block: self.block.clone(), offset: self.offset, meta: Arc::new(self.meta.transpose()) }
+    }
+
+    /// The bytes of the element that lies `distance` bytes from the first one.
+    ///
+    /// # Panics
+    /// When that is outside of the block.
+    pub(crate) fn element(&self, distance: isize) -> &[u8] {
+        let itemsize = self.meta.dtype().itemsize();
+        let start = self.offset.checked_add_signed(distance).expect("a distance within the array");
+        assert!(start + itemsize <= self.block.len(), "a distance within the array");
+        // SAFETY: inside the block, which `self` keeps alive; by invariant 1 nobody writes to it.
+        unsafe { std::slice::from_raw_parts(self.block.as_ptr().wrapping_add(start), itemsize) }
+    }
+
+    /// The value of the element that lies `distance` bytes from the first one. Panics as [`Array::element`].
+    ///
+    /// # Errors
+    /// As [`Scalar::decode`].
+    pub(crate) fn scalar(&self, distance: isize) -> Result<Scalar> {
+        Scalar::decode(self.meta.dtype(), self.element(distance))
+    }
+
+    /// Distances in bytes of the elements from the first, in C order; none when elements have no bytes.
+    pub(crate) fn distances(&self) -> impl Iterator<Item = isize> + use<> {
+        let itemsize = self.meta.dtype().itemsize();
+        self.meta.runs().flat_map(move |(start, len)| (0..len).step_by(itemsize.max(1)).map(move |at| start + at as isize))
+    }
+
+    /// Whether shapes and all elements are equal, as Python compares values: `1 == 1.0`, NaN differs from itself.
+    pub fn equals(&self, other: &Array) -> bool {
+        if self.meta.shape() != other.meta.shape() {
+            return false;
+        }
+        let bitwise = self.meta.dtype() == other.meta.dtype() && self.meta.dtype().is_bitwise_comparable();
+        if bitwise
+            && self.meta.strides() == other.meta.strides()
+            && let (Ok(left), Ok(right)) = (self.bytes(), other.bytes())
+        {
+            return left == right;
+        }
+        self.distances().zip(other.distances()).all(|(left, right)| match (bitwise, self.scalar(left), other.scalar(right)) {
+            (false, Ok(left), Ok(right)) => left == right,
+            _ => self.element(left) == other.element(right),
+        })
+    }
+
+    /// Elements in C order, without gaps.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.meta.nbytes()];
+        let dense = ArrayMeta::contiguous(self.meta.dtype().clone(), self.meta.shape(), Order::C).expect("a shape that exists is possible");
+        // SAFETY: by invariants 1 and 2 every element is readable; `bytes` has room for the C-contiguous result.
+        unsafe {
+            copy::copy_strided(
+                self.as_ptr(),
+                self.meta.strides(),
+                bytes.as_mut_ptr(),
+                dense.strides(),
+                self.meta.shape(),
+                self.meta.dtype().itemsize(),
+            );
+        };
+        bytes
+    }
+
+    /// Its name.
+    pub fn handle(&self) -> Handle {
+        let block = &self.block;
+        Handle::sealed(block.arena_id(), block.index(), block.generation(), self.offset as u64, ArrayMeta::clone(&self.meta))
+    }
+
+    /// The array a handle names, if it lives.
+    ///
+    /// # Errors
+    /// [`Error::BadHandle`] when it was altered, [`Error::StaleHandle`] when the block or its arena is gone,
+    /// [`Error::ArenaClosed`].
+    pub fn open(handle: &Handle) -> Result<Array> {
+        handle.verify()?;
+        let arena = arena::find(handle.arena).ok_or_else(|| Error::StaleHandle { reason: format!("arena {} is gone", handle.arena) })?;
+        let block = arena.acquire(handle.block, handle.generation)?;
+        let beyond = || Error::BadHandle { reason: format!("{:?} at {} exceeds block {}", handle.meta, handle.offset, handle.block.0) };
+        let offset = usize::try_from(handle.offset).map_err(|_| beyond())?;
+        Array::checked(block, offset, handle.meta.clone()).ok_or_else(beyond)
+    }
+
+    /// The array on memory that foreign code (an ndarray, say) sees at `address`: `None` unless all of it lies in one live block.
+    pub(crate) fn at_address(address: usize, meta: ArrayMeta) -> Option<Array> {
+        let extent = meta.extent();
+        let start = address.checked_add_signed(extent.start)?;
+        let block = arena::block_at(start, extent.end.checked_sub(extent.start)?.unsigned_abs())?;
+        let offset = address.checked_sub(block.as_ptr().addr())?;
+        Array::checked(block, offset, meta)
+    }
+}

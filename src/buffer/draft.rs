@@ -1,0 +1,81 @@
+//! A block being filled by its one owner.
+
+use crate::arena::{Arena, Block};
+use crate::array::ArrayMeta;
+use crate::buffer::{Array, Element};
+use crate::error::{Error, Result};
+
+/// A block being filled: writable, with one owner. [`freeze`](Draft::freeze) makes it an [`Array`] without a copy.
+///
+/// Invariant 1: `block` is referenced by this draft alone, so nobody reads what is being written.
+/// Invariant 2: `meta` is contiguous and `meta.nbytes() <= block.len()`.
+///
+/// ```
+/// use crossbuf::array::Order;
+/// use crossbuf::{Arena, ArrayMeta, Budget};
+///
+/// let arena = Arena::new(Budget::bytes(16 << 20))?;
+/// let mut draft = arena.draft(ArrayMeta::contiguous("<f8".parse()?, &[2, 3], Order::C)?)?;
+/// draft.as_mut_slice::<f64>()?.fill(1.5);
+/// let array = draft.freeze();
+/// assert_eq!(array.as_slice::<f64>()?, [1.5; 6]);
+/// # Ok::<(), crossbuf::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Draft {
+    block: Block,
+    meta: ArrayMeta,
+}
+
+impl Arena {
+    /// A draft whose content is arbitrary.
+    ///
+    /// # Errors
+    /// [`Error::ArenaFull`], [`Error::ArenaClosed`]; [`Error::BadLayout`] when `meta` has gaps.
+    pub fn draft(&self, meta: ArrayMeta) -> Result<Draft> {
+        if !meta.is_c_contiguous() && !meta.is_f_contiguous() {
+            return Err(Error::BadLayout {
+                reason: format!(
+                    "a draft has no gaps, but strides {:?} of shape {:?} leave some; use ArrayMeta::compact",
+                    meta.strides(),
+                    meta.shape()
+                ),
+            });
+        }
+        let block = self.allocate(meta.nbytes())?;
+        Ok(Draft { block, meta })
+    }
+}
+
+impl Draft {
+    /// dtype, shape and strides.
+    pub fn meta(&self) -> &ArrayMeta {
+        &self.meta
+    }
+
+    /// All bytes, in memory order.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: by invariant 2 the block holds `nbytes` bytes, mapped and initialised (by the kernel or an earlier
+        // owner); by invariant 1 and `&mut self` nobody else reaches them while the slice lives.
+        unsafe { std::slice::from_raw_parts_mut(self.block.writable_ptr(), self.meta.nbytes()) }
+    }
+
+    /// All elements, in memory order.
+    ///
+    /// # Errors
+    /// [`Error::BadLayout`] when `T` does not have the bits of the dtype.
+    pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
+        T::check(self.meta.dtype())?;
+        bytemuck::try_cast_slice_mut(self.bytes_mut()).map_err(|e| Error::BadLayout { reason: format!("cannot see elements: {e}") })
+    }
+
+    /// The first byte of the writable window: `meta().nbytes()` bytes, valid as long as this draft is neither dropped nor frozen.
+    pub(crate) fn writable(&self) -> *mut u8 {
+        self.block.writable_ptr()
+    }
+
+    /// The immutable array on the same memory.
+    pub fn freeze(self) -> Array {
+        Array::whole(self.block, self.meta)
+    }
+}
