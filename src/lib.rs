@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod array;
 pub mod buffer;
+pub mod channel;
 mod error;
 mod handle;
 mod offset;
@@ -14,6 +15,7 @@ mod sync;
 pub use arena::{Arena, ArenaStatistics, Budget};
 pub use array::{ArrayMeta, DType};
 pub use buffer::{Array, Draft};
+pub use channel::{Receiver, Sender, channel};
 pub use error::{Error, Result};
 pub use handle::Handle;
 pub use offset::{ArenaId, BlockIndex, Generation};

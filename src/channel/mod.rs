@@ -1,0 +1,78 @@
+//! Channels: messages from any thread or interpreter of this process to any other.
+//!
+//! ```text
+//! Sender --.                                   .--> Receiver    for message in &receiver
+//! Sender --+--> [ message | message | ... ] ---+--> Receiver    each message goes to one of them
+//! ```
+//!
+//! A message owns what it mentions: the arrays in it live while it is under way, whoever made them. Messages of one sending thread
+//! arrive in order. When all senders are gone, receivers get what is left and then `Ended`; when all receivers are gone, senders
+//! get `Broken` and what is left is dropped at once.
+//!
+//! ```
+//! use crossbuf::channel::Value;
+//!
+//! let (sender, receiver) = crossbuf::channel(Some(16));
+//! sender.send(Value::Dict(vec![("frame".into(), 7.into())]))?;
+//! println!("{:?}", receiver.recv()?.value()?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The capacity decides how far senders may run ahead: `None` as far as they like, `Some(n)` by n messages, `Some(0)` not at all: a
+//! send then meets a receive.
+//!
+//! Ends are messages too. A receiver that lies in the queue of its own channel is out of reach once no other receiver is open;
+//! the channel then counts as broken. Larger rings are not found: if the last receivers of two channels lie in each other's queues, both
+//! channels and their messages stay until the process ends.
+
+mod decode;
+mod disposal;
+mod encode;
+mod endpoint;
+mod error;
+mod futex;
+mod gate;
+mod lock;
+mod message;
+mod queue;
+mod receiver;
+mod registry;
+mod sender;
+mod spin;
+mod state;
+mod token;
+mod tree;
+mod value;
+mod wait;
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use endpoint::WeakEnd;
+pub use error::{DecodeError, RecvError, SendError};
+pub use message::Message;
+pub use queue::ChannelStatistics;
+pub use receiver::{IntoIter, Iter, Receiver};
+pub use registry::wake_everyone;
+pub use sender::Sender;
+pub use value::{MAX_DEPTH, Value};
+
+#[allow(unused_imports, reason = "the doors for code that speaks for an interpreter; without it nobody goes through")]
+pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Patience};
+
+/// A new channel, with its first two ends.
+///
+/// ```
+/// let (sender, receiver) = crossbuf::channel(Some(2));
+/// sender.send(1.5)?;
+/// sender.send("two")?;
+/// assert!(sender.try_send(3).unwrap_err().is_full());
+/// assert_eq!(receiver.recv()?.value()?.as_f64(), Some(1.5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn channel(capacity: Option<usize>) -> (Sender, Receiver) {
+    let channel = registry::register(capacity);
+    (Sender::new(&channel), Receiver::new(&channel))
+}

@@ -1,0 +1,295 @@
+//! The channel itself, for messages of any type: a queue behind a lock, and two places to wait.
+//!
+//! ```text
+//! send -> [ lock: closed? broken? room? -> push ] -> wake a receiver
+//!              full: wait at `drained`
+//! recv -> [ lock: closed? message? ended? -> pop ] -> wake a sender
+//!              empty: wait at `filled`
+//! ```
+//!
+//! A thread whose wait has ended, for whatever reason, looks once more: what is there for it is taken, and only then the reason
+//! counts. So a message never depends on a thread that gives up at that moment.
+
+use std::collections::VecDeque;
+
+use crossbeam_utils::CachePadded;
+
+use super::futex::ALL;
+use super::gate::{Cargo, Gate, Side};
+use super::lock::{Mutex, MutexGuard, PoisonError};
+use super::state::{Admission, State, mask_of};
+use super::wait::{Event, Outcome, Patience, Wait};
+
+/// A message that was not sent, and why.
+#[derive(Debug)]
+pub(crate) struct Refused<T> {
+    pub(crate) item: T,
+    pub(crate) why: Refusal,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Full,
+    Closed,
+    Broken,
+    TimedOut,
+    Interrupted,
+    Cancelled,
+}
+
+/// Why nothing was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    Empty,
+    Closed,
+    Ended,
+    TimedOut,
+    Interrupted,
+    Cancelled,
+}
+
+/// What a channel holds at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelStatistics {
+    /// How many messages may wait; `None` is without a limit, `Some(0)` is a rendezvous.
+    pub capacity: Option<usize>,
+    /// Messages sent and not yet received.
+    pub queued: usize,
+    /// Open sending ends.
+    pub senders: usize,
+    /// Open receiving ends, also those that travel in messages.
+    pub receivers: usize,
+    /// Threads blocked in a send.
+    pub waiting_senders: usize,
+    /// Threads blocked in a receive.
+    pub waiting_receivers: usize,
+    /// Messages ever sent.
+    pub sent: u64,
+    /// Messages ever received.
+    pub received: u64,
+}
+
+/// A channel of `T`.
+#[derive(Debug)]
+pub(crate) struct Core<T> {
+    capacity: Option<usize>,
+    state: Mutex<State<T>>,
+    /// Receivers wait here. Padded: a thread that spins on it must not slow those who take the lock.
+    filled: CachePadded<Event>,
+    /// Senders wait here: for a place, or until their offer is taken.
+    drained: CachePadded<Event>,
+}
+
+impl<T> Core<T> {
+    /// A channel without ends.
+    pub(crate) fn new(capacity: Option<usize>) -> Core<T> {
+        Core { capacity, state: Mutex::new(State::new(capacity)), filled: CachePadded::default(), drained: CachePadded::default() }
+    }
+
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    pub(crate) fn statistics(&self) -> ChannelStatistics {
+        let state = self.lock();
+        let (waiting_senders, waiting_receivers) = state.waiting();
+        ChannelStatistics {
+            capacity: self.capacity,
+            queued: state.queued(),
+            senders: state.senders,
+            receivers: state.receivers,
+            waiting_senders,
+            waiting_receivers,
+            sent: state.sent,
+            received: state.received,
+        }
+    }
+
+    /// A new end.
+    pub(crate) fn open(&self, side: Side) -> Gate {
+        self.lock().open(side, false)
+    }
+
+    /// Another end like `gate`: closed if that is.
+    pub(crate) fn open_like(&self, side: Side, gate: &Gate) -> Gate {
+        self.lock().open(side, gate.is_closed())
+    }
+
+    /// Closes an end; closing twice is fine. Returns what nobody can receive any more.
+    #[must_use = "these messages may hold the last reference to much: drop them with `disposal`"]
+    pub(crate) fn close(&self, side: Side, gate: &Gate) -> VecDeque<T> {
+        let mut state = self.lock();
+        let abandoned = state.close(side, gate);
+        self.release(state);
+        abandoned
+    }
+
+    /// Has every waiter look at its `cancelled` flag again.
+    pub(crate) fn wake_everyone(&self) {
+        let mut state = self.lock();
+        state.stir(Side::Sending);
+        state.stir(Side::Receiving);
+        self.release(state);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // No code of others runs under the lock, so a panic there could only be ours, between two complete states.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a critical section: whoever can go on now is woken, after the lock is released.
+    fn release(&self, mut state: MutexGuard<'_, State<T>>) {
+        let wake = state.settle();
+        drop(state);
+        if wake.receivers > 0 {
+            self.filled.notify(wake.receivers, ALL);
+        }
+        if wake.senders > 0 {
+            self.drained.notify(wake.senders, wake.mask);
+        }
+    }
+}
+
+impl<T: Cargo> Core<T> {
+    /// Sends without blocking.
+    pub(crate) fn try_send(&self, gate: &Gate, item: T) -> Result<(), Refused<T>> {
+        let mut state = self.lock();
+        let sent = self.put(&mut state, gate, item);
+        self.release(state);
+        sent
+    }
+
+    /// Receives without blocking.
+    pub(crate) fn try_recv(&self, gate: &Gate) -> Result<T, Absence> {
+        let mut state = self.lock();
+        let received = self.take(&mut state, gate);
+        self.release(state);
+        received
+    }
+
+    /// Sends, waiting for a place or, in a rendezvous, for a receiver.
+    pub(crate) fn send(&self, gate: &Gate, mut item: T, patience: &Patience<'_>) -> Result<(), Refused<T>> {
+        let mut wait = patience.begin();
+        let mut outcome = Outcome::Ready;
+        let mut state = self.lock();
+        loop {
+            match self.put(&mut state, gate, item) {
+                Err(Refused { item: back, why: Refusal::Full }) => item = back,
+                done => {
+                    self.release(state);
+                    return done;
+                }
+            }
+            if let Some(why) = Refusal::of(outcome) {
+                self.release(state);
+                return Err(Refused { item, why });
+            }
+            if self.capacity == Some(0) {
+                return self.offer(state, gate, item, &mut wait);
+            }
+            state.sending.enter();
+            let key = self.drained.key();
+            self.release(state);
+            outcome = self.drained.wait(key, ALL, &mut wait);
+            state = self.lock();
+            state.sending.leave();
+        }
+    }
+
+    /// Receives, waiting for a message.
+    pub(crate) fn recv(&self, gate: &Gate, patience: &Patience<'_>) -> Result<T, Absence> {
+        let mut wait = patience.begin();
+        let mut outcome = Outcome::Ready;
+        let mut state = self.lock();
+        loop {
+            let received = match self.take(&mut state, gate) {
+                Err(Absence::Empty) => match Absence::of(outcome) {
+                    Some(why) => Err(why),
+                    None => {
+                        state.receiving.enter();
+                        let key = self.filled.key();
+                        self.release(state);
+                        outcome = self.filled.wait(key, ALL, &mut wait);
+                        state = self.lock();
+                        state.receiving.leave();
+                        continue;
+                    }
+                },
+                done => done,
+            };
+            self.release(state);
+            return received;
+        }
+    }
+
+    /// Leaves the message in the queue until it is taken, or takes it back.
+    fn offer<'s>(&'s self, mut state: MutexGuard<'s, State<T>>, gate: &Gate, item: T, wait: &mut Wait<'_>) -> Result<(), Refused<T>> {
+        let serial = state.push(item, true, self);
+        state.sending.enter();
+        loop {
+            let key = self.drained.key();
+            self.release(state);
+            let outcome = self.drained.wait(key, mask_of(serial), wait);
+            state = self.lock();
+            let why = match Refusal::of(outcome) {
+                _ if gate.is_closed() => Some(Refusal::Closed),
+                _ if state.is_broken() => Some(Refusal::Broken),
+                why => why,
+            };
+            if why.is_none() && !state.is_taken(serial) {
+                continue;
+            }
+            // A message that was taken was sent, whatever else has happened since.
+            let back = state.withdraw(serial, self);
+            state.sending.leave();
+            self.release(state);
+            return back.zip(why).map_or(Ok(()), |(item, why)| Err(Refused { item, why }));
+        }
+    }
+
+    fn put(&self, state: &mut State<T>, gate: &Gate, item: T) -> Result<(), Refused<T>> {
+        let why = match state.admit(gate, &item, self) {
+            Admission::Room => {
+                state.push(item, false, self);
+                return Ok(());
+            }
+            Admission::Full => Refusal::Full,
+            Admission::Closed => Refusal::Closed,
+            Admission::Broken => Refusal::Broken,
+        };
+        Err(Refused { item, why })
+    }
+
+    fn take(&self, state: &mut State<T>, gate: &Gate) -> Result<T, Absence> {
+        if gate.is_closed() {
+            return Err(Absence::Closed);
+        }
+        state.pop(self).ok_or(if state.is_ended() { Absence::Ended } else { Absence::Empty })
+    }
+}
+
+impl Refusal {
+    /// Why a wait that ended so was in vain.
+    fn of(outcome: Outcome) -> Option<Refusal> {
+        match outcome {
+            Outcome::Ready => None,
+            Outcome::TimedOut => Some(Refusal::TimedOut),
+            Outcome::Interrupted => Some(Refusal::Interrupted),
+            Outcome::Cancelled => Some(Refusal::Cancelled),
+        }
+    }
+}
+
+impl Absence {
+    /// Why a wait that ended so was in vain.
+    fn of(outcome: Outcome) -> Option<Absence> {
+        match outcome {
+            Outcome::Ready => None,
+            Outcome::TimedOut => Some(Absence::TimedOut),
+            Outcome::Interrupted => Some(Absence::Interrupted),
+            Outcome::Cancelled => Some(Absence::Cancelled),
+        }
+    }
+}

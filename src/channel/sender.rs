@@ -1,0 +1,86 @@
+//! The end that sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::endpoint::{Channel, End, common_to_ends};
+use super::error::SendError;
+use super::gate::Side;
+use super::message::Message;
+use super::queue::{Refusal, Refused};
+use super::receiver::Receiver;
+use super::wait::Patience;
+
+/// Sends messages. Clones are further ends of the same channel; when all of them are closed or dropped, the channel has ended.
+///
+/// ```
+/// let (sender, receiver) = crossbuf::channel(Some(1));
+/// sender.send("first")?;
+/// let refused = sender.try_send("second").unwrap_err();
+/// assert!(refused.is_full());
+/// assert_eq!(receiver.recv()?.value()?.as_str(), Some("first"));
+/// sender.send(refused.into_message())?;
+/// drop(sender);
+/// assert_eq!(receiver.recv()?.value()?.as_str(), Some("second"));
+/// assert!(receiver.recv().unwrap_err().is_ended());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Sender(pub(super) Arc<End>);
+
+common_to_ends!(Sender);
+
+impl Sender {
+    pub(super) fn new(channel: &Arc<Channel>) -> Sender {
+        Sender(End::new(channel, Side::Sending))
+    }
+
+    /// Sends, waiting for a place; in a rendezvous, until a receiver takes the message or waits for it. Messages of one thread
+    /// arrive in order. Errors: `Closed`, `Broken`.
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.persist(message.into(), &Patience::ENDLESS)
+    }
+
+    /// Sends if there is a place now; in a rendezvous, if a receiver waits. Errors: `Full`, `Closed`, `Broken`.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.0.core().try_send(&self.0.gate, message.into()).map_err(|refused| self.error(refused))
+    }
+
+    /// Sends, waiting at most so long. The message that comes back with an error was not sent. Errors: `TimedOut`, `Closed`,
+    /// `Broken`.
+    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        self.persist(message.into(), &Patience::of(timeout))
+    }
+
+    /// Sends, also seeing signals and cancellation. Every error but those of `send` can be answered by sending again; the
+    /// deadline is a point in time and stays the same.
+    pub(crate) fn send_patient(&self, message: Message, patience: &Patience<'_>) -> Result<(), SendError> {
+        self.0.core().send(&self.0.gate, message, patience).map_err(|refused| self.error(refused))
+    }
+
+    /// Whether `receiver` gets what this end sends.
+    pub fn same_channel(&self, receiver: &Receiver) -> bool {
+        Arc::ptr_eq(&self.0.channel, &receiver.0.channel)
+    }
+
+    fn persist(&self, mut message: Message, patience: &Patience<'_>) -> Result<(), SendError> {
+        loop {
+            match self.send_patient(message, patience) {
+                Err(SendError::Interrupted { message: back }) => message = *back,
+                done => return done,
+            }
+        }
+    }
+
+    fn error(&self, refused: Refused<Message>) -> SendError {
+        let message = Box::new(refused.item);
+        let capacity = self.capacity();
+        match refused.why {
+            Refusal::Full => SendError::Full { message, capacity },
+            Refusal::TimedOut => SendError::TimedOut { message, capacity },
+            Refusal::Closed => SendError::Closed { message },
+            Refusal::Broken => SendError::Broken { message },
+            Refusal::Interrupted => SendError::Interrupted { message },
+            Refusal::Cancelled => SendError::Cancelled { message },
+        }
+    }
+}

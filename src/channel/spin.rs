@@ -1,0 +1,152 @@
+//! How long to look before sleeping.
+//!
+//! A look that pays saves two system calls and a wake-up: 0.1 us instead of 4 to 50. One that does not pay holds the very
+//! processor which the other side may need. So the budget doubles with each success, falls to a quarter with each failure, and
+//! once it is nothing, a wait now and then tries again: after 16 waits, and after twice as many with each try in vain.
+//!
+//! The first look and each such try are as long as allowed, for they must outlast the waking of a peer that sleeps. Two threads
+//! that both look too briefly for that would go on sleeping in turns, and never learn that looking pays.
+//!
+//! The counters are hints: threads may overwrite each other's, and no result depends on them.
+
+use std::sync::LazyLock;
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// The budgets, in pause instructions (10 to 40 ns each).
+const MOST: u32 = 1024;
+const LEAST: u32 = 16;
+/// With no budget left, one wait in so many looks all the same: at first, and at the rarest.
+const OFTEN: u32 = 16;
+const RARELY: u32 = 1024;
+
+/// With a single processor the other side cannot run while we look.
+static WORTHWHILE: LazyLock<bool> = LazyLock::new(|| !cfg!(loom) && std::thread::available_parallelism().is_ok_and(|n| n.get() > 1));
+
+/// The budget of one place where threads wait.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    /// Pauses the next wait may spend; below `LEAST` it is as good as nothing.
+    budget: AtomicU32,
+    /// Waits without a budget since the last try.
+    skipped: AtomicU32,
+    /// The next try comes after so many.
+    interval: AtomicU32,
+}
+
+impl Default for Spin {
+    fn default() -> Spin {
+        Spin { budget: AtomicU32::new(MOST), skipped: AtomicU32::new(0), interval: AtomicU32::new(OFTEN) }
+    }
+}
+
+impl Spin {
+    /// Looks at `ready` until it holds or the budget is spent; always at least once.
+    pub(crate) fn until(&self, ready: impl Fn() -> bool) -> bool {
+        if ready() {
+            return true;
+        }
+        let budget = self.take();
+        for _ in 0..budget {
+            std::hint::spin_loop();
+            if ready() {
+                self.budget.store(budget.saturating_mul(2).min(MOST), Ordering::Relaxed);
+                self.interval.store(OFTEN, Ordering::Relaxed);
+                return true;
+            }
+        }
+        if budget > 0 {
+            // Not a quarter of what was spent: a try spends more than the budget, and one in vain leaves nothing.
+            self.budget.store(self.budget.load(Ordering::Relaxed) / 4, Ordering::Relaxed);
+        }
+        false
+    }
+
+    /// What this wait may spend.
+    fn take(&self) -> u32 {
+        let budget = self.budget.load(Ordering::Relaxed);
+        if !*WORTHWHILE {
+            return 0;
+        }
+        if budget >= LEAST {
+            return budget;
+        }
+        let interval = self.interval.load(Ordering::Relaxed);
+        let skipped = self.skipped.load(Ordering::Relaxed) + 1;
+        if skipped < interval {
+            self.skipped.store(skipped, Ordering::Relaxed);
+            return 0;
+        }
+        self.skipped.store(0, Ordering::Relaxed);
+        self.interval.store((2 * interval).min(RARELY), Ordering::Relaxed);
+        MOST
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn budget(spin: &Spin) -> u32 {
+        spin.budget.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn shrinks_fast_and_tries_ever_more_rarely() {
+        let spin = Spin::default();
+        let looks = std::cell::Cell::new(0);
+        let never = || {
+            looks.set(looks.get() + 1);
+            false
+        };
+        for _ in 0..4 {
+            assert!(!spin.until(never));
+        }
+        if !*WORTHWHILE {
+            assert_eq!(looks.get(), 4, "one look each");
+            return;
+        }
+        assert!(budget(&spin) < LEAST);
+        for interval in [OFTEN, 2 * OFTEN, 4 * OFTEN] {
+            looks.set(0);
+            for _ in 0..interval {
+                spin.until(never);
+            }
+            assert_eq!(looks.get(), interval + MOST, "one look each, and one try");
+        }
+    }
+
+    #[test]
+    fn a_try_that_pays_starts_anew() {
+        let spin = Spin::default();
+        spin.budget.store(0, Ordering::Relaxed);
+        spin.interval.store(RARELY, Ordering::Relaxed);
+        spin.skipped.store(RARELY - 1, Ordering::Relaxed);
+        let looks = std::cell::Cell::new(0);
+        assert_eq!(spin.until(|| looks.replace(looks.get() + 1) == 300), *WORTHWHILE);
+        if *WORTHWHILE {
+            assert_eq!((budget(&spin), spin.interval.load(Ordering::Relaxed)), (MOST, OFTEN));
+        }
+    }
+
+    #[test]
+    fn grows_while_it_pays() {
+        let spin = Spin::default();
+        spin.budget.store(LEAST, Ordering::Relaxed);
+        for _ in 0..8 {
+            let looks = std::cell::Cell::new(0);
+            let paid = spin.until(|| looks.replace(looks.get() + 1) == 2);
+            assert_eq!(paid, *WORTHWHILE);
+        }
+        if *WORTHWHILE {
+            assert_eq!(budget(&spin), MOST);
+        }
+    }
+
+    #[test]
+    fn what_is_ready_costs_nothing() {
+        let spin = Spin::default();
+        assert!(spin.until(|| true));
+        assert_eq!(budget(&spin), MOST);
+    }
+}

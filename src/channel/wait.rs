@@ -1,0 +1,154 @@
+//! Waiting for a condition that a lock guards.
+//!
+//! ```text
+//! waiter                                   notifier
+//! lock; not ready; key = event.key()       lock; make ready
+//! unlock                                   unlock
+//! event.wait(key)                          event.notify(n)
+//!    look at the epoch for a while            epoch + 1
+//!    parked + 1, fence                        fence
+//!    sleep while epoch == key                 parked > 0: wake n
+//! ```
+//!
+//! A wake-up is never lost. If the notifier's lock came first, the waiter saw that the condition holds. If the waiter's came
+//! first, its key is older than the notifier's epoch: it notices either while it looks or when the kernel compares. And if it
+//! sleeps already, the two fences say that the notifier sees it parked. Nobody parked: no system call.
+//!
+//! A wake-up may be spurious, so waiters look at the condition again, under the lock.
+
+use std::time::{Duration, Instant};
+
+use super::futex::{Futex, Mask, Sleep};
+use super::spin::Spin;
+use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
+
+/// How long a wait may last, and what else may end it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience<'p> {
+    /// The wait fails from here on.
+    pub(crate) deadline: Option<Instant>,
+    /// The wait pauses after so long, as if a signal had come: one may have come just before the thread fell asleep.
+    pub(crate) slice: Option<Duration>,
+    /// The wait fails once this is set. Whoever sets it calls [`wake_everyone`](super::wake_everyone) afterwards.
+    pub(crate) cancelled: Option<&'p AtomicBool>,
+}
+
+impl Patience<'_> {
+    /// Waits as long as it takes.
+    pub(crate) const ENDLESS: Patience<'static> = Patience { deadline: None, slice: None, cancelled: None };
+
+    /// Waits for `time`; one too long for the clock is endless.
+    pub(crate) fn of(time: Duration) -> Patience<'static> {
+        Patience { deadline: Instant::now().checked_add(time), ..Patience::ENDLESS }
+    }
+
+    /// Starts the clock.
+    pub(crate) fn begin(&self) -> Wait<'_> {
+        Wait { patience: self, slice_end: None }
+    }
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The condition may hold now.
+    Ready,
+    /// The deadline has passed.
+    TimedOut,
+    /// A signal came, or the slice is over; the wait may be taken up again.
+    Interrupted,
+    /// The flag is set.
+    Cancelled,
+}
+
+/// One blocking call, which may sleep several times.
+#[derive(Debug)]
+pub(crate) struct Wait<'p> {
+    patience: &'p Patience<'p>,
+    /// Set when the call first goes to sleep: calls that need not sleep never read the clock.
+    slice_end: Option<Instant>,
+}
+
+impl Wait<'_> {
+    /// What has ended this call by now, if anything.
+    fn over(&self) -> Option<Outcome> {
+        // Relaxed: it is read after the caller's lock was released, and set before `wake_everyone` took that lock.
+        if self.patience.cancelled.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Some(Outcome::Cancelled);
+        }
+        let deadline = self.patience.deadline?;
+        (deadline <= Instant::now()).then_some(Outcome::TimedOut)
+    }
+
+    /// The nearest limit, and what it means.
+    fn limit(&mut self) -> (Option<Duration>, Outcome) {
+        let Patience { deadline, slice, .. } = *self.patience;
+        if deadline.is_none() && slice.is_none() {
+            return (None, Outcome::Ready);
+        }
+        let now = Instant::now();
+        if self.slice_end.is_none() {
+            self.slice_end = slice.and_then(|slice| now.checked_add(slice));
+        }
+        let (end, meaning) = match (deadline, self.slice_end) {
+            (Some(deadline), Some(slice_end)) if slice_end < deadline => (Some(slice_end), Outcome::Interrupted),
+            (Some(deadline), _) => (Some(deadline), Outcome::TimedOut),
+            (None, slice_end) => (slice_end, Outcome::Interrupted),
+        };
+        (end.map(|end| end.saturating_duration_since(now)), meaning)
+    }
+}
+
+/// What a waiter saw before it decided to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key(u32);
+
+/// Threads wait here for a change. It counts changes, not waiters; whoever holds the lock knows those.
+///
+/// The epoch returns to an old value after 2^32 notifications; a thread would have to stand still for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Event {
+    /// Advanced by each notification.
+    epoch: Futex,
+    /// Threads asleep, falling asleep or waking up.
+    parked: AtomicU32,
+    spin: Spin,
+}
+
+impl Event {
+    /// To be taken under the lock, together with the decision to wait.
+    pub(crate) fn key(&self) -> Key {
+        Key(self.epoch.get())
+    }
+
+    /// Waits for a notification later than `key` which is meant for `mask`.
+    pub(crate) fn wait(&self, key: Key, mask: Mask, wait: &mut Wait<'_>) -> Outcome {
+        if let Some(over) = wait.over() {
+            return over;
+        }
+        if self.spin.until(|| self.epoch.get() != key.0) {
+            return Outcome::Ready;
+        }
+        let (time, meaning) = wait.limit();
+        self.parked.fetch_add(1, Ordering::Relaxed);
+        // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
+        fence(Ordering::SeqCst);
+        let sleep = self.epoch.sleep(key.0, mask, time);
+        self.parked.fetch_sub(1, Ordering::Relaxed);
+        match sleep {
+            Sleep::Woken => Outcome::Ready,
+            Sleep::Signal => Outcome::Interrupted,
+            Sleep::Elapsed => meaning,
+        }
+    }
+
+    /// Wakes `count` sleepers that `mask` concerns, and everyone who has not fallen asleep yet.
+    pub(crate) fn notify(&self, count: u32, mask: Mask) {
+        self.epoch.advance();
+        // Pairs with the fence in `wait`.
+        fence(Ordering::SeqCst);
+        if self.parked.load(Ordering::Relaxed) > 0 {
+            self.epoch.wake(count, mask);
+        }
+    }
+}
