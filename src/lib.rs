@@ -12,6 +12,9 @@ mod handle;
 mod offset;
 mod sync;
 
+#[cfg(feature = "numpy")]
+pub mod numpy;
+
 pub use arena::{Arena, ArenaStatistics, Budget};
 pub use array::{ArrayMeta, DType};
 pub use buffer::{Array, Draft};
