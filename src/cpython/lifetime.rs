@@ -1,0 +1,215 @@
+//! How an interpreter ends, as blocked calls and channel ends see it.
+//!
+//! ```text
+//! threads are about to be joined   calls that wait raise SystemExit, and so do new ones; what does not wait still works
+//! the interpreter is cleared       ends made in it are closed, whoever may still hold them
+//! ```
+//! Python joins its threads before it runs `atexit` functions, so a thread that waits in `recv` would keep the process for ever.
+//! `threading` has a hook of its own that runs earlier. The main interpreter's hook speaks for the whole process: its threads may
+//! wait inside other interpreters, whose own hooks run only once they are through.
+
+use std::cell::{Cell, OnceCell};
+use std::ffi::c_int;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use pyo3_ffi as ffi;
+
+use super::safe::entry::noargs;
+use super::safe::{Attached, Keepsake, Owned, PyResult, Raised, Table, bound, kept};
+use crate::channel::{WeakEnd, wake_everyone};
+use crate::sync::{AtomicBool, Ordering};
+
+/// The interpreters of this process, and whether it ends.
+static PROCESS: Mutex<Process> = Mutex::new(Process { ending: false, interpreters: Vec::new() });
+
+struct Process {
+    ending: bool,
+    interpreters: Vec<Weak<Lifetime>>,
+}
+
+/// One interpreter's life. It outlives the interpreter as long as somebody looks at it.
+pub(super) struct Lifetime {
+    is_main: bool,
+    /// Set once its threads are about to be joined.
+    ending: AtomicBool,
+    ends: Mutex<Ends>,
+}
+
+/// Ends that were made in the interpreter.
+struct Ends {
+    known: Vec<WeakEnd>,
+    /// How many to know before those are forgotten that are closed.
+    sweep_at: usize,
+}
+
+impl Lifetime {
+    /// The life of the interpreter to which this thread is attached.
+    pub(super) fn current(py: Attached<'_>) -> PyResult<Arc<Lifetime>> {
+        let lifetime = kept(py, || Lifetime {
+            is_main: is_main_interpreter(py),
+            ending: AtomicBool::new(false),
+            ends: Mutex::new(Ends { known: Vec::new(), sweep_at: 64 }),
+        })?;
+        lifetime.join_process();
+        Ok(lifetime)
+    }
+
+    /// Makes the main interpreter's hook reach this one; a second time changes nothing.
+    fn join_process(self: &Arc<Lifetime>) {
+        let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        if process.interpreters.iter().any(|other| std::ptr::eq(other.as_ptr(), &raw const **self)) {
+            return;
+        }
+        process.interpreters.retain(|other| other.strong_count() > 0);
+        process.interpreters.push(Arc::downgrade(self));
+        if self.is_main {
+            // A program that embeds Python may start it again after it has ended.
+            process.ending = false;
+        } else if process.ending {
+            self.ending.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_main(&self) -> bool {
+        self.is_main
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// For the core, which looks at it while a call waits.
+    pub(super) fn ending(&self) -> &AtomicBool {
+        &self.ending
+    }
+
+    /// Calls off all waiting: in this interpreter or, if it is the main one, in all of the process.
+    fn end_waits(&self) {
+        if self.is_main {
+            let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+            process.ending = true;
+            for interpreter in process.interpreters.iter().filter_map(Weak::upgrade) {
+                interpreter.ending.store(true, Ordering::Relaxed);
+            }
+        }
+        // Relaxed: waking takes each channel's lock, and those who wait look at the flag after they took it.
+        self.ending.store(true, Ordering::Relaxed);
+        wake_everyone();
+    }
+
+    /// Closes the end when the interpreter goes away.
+    pub(super) fn adopt(&self, end: WeakEnd) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.known.len() >= ends.sweep_at {
+            ends.known.retain(|end| !end.is_closed());
+            ends.sweep_at = (ends.known.len() * 2).max(64);
+        }
+        ends.known.push(end);
+    }
+}
+
+impl Keepsake for Lifetime {
+    fn interpreter_cleared(&self) {
+        let known = std::mem::take(&mut self.ends.lock().unwrap_or_else(PoisonError::into_inner).known);
+        for end in known {
+            end.close();
+        }
+    }
+}
+
+/// The hook in `threading` that ends waits.
+pub(super) struct ExitHook {
+    /// Empty until the first channel end is made.
+    registered: OnceCell<Registered>,
+}
+
+struct Registered {
+    hook: Owned,
+    /// `threading._register_atexit`, if there is one.
+    register: Option<Owned>,
+    /// The functions that `threading` will call, last ones first; `None` where it keeps them elsewhere.
+    all: Option<Owned>,
+    /// How many there were when ours was added.
+    count: Cell<usize>,
+}
+
+static END_WAITS: Table<ffi::PyMethodDef> =
+    Table(noargs!(&Lifetime, "end_waits", end_waits, "end_waits()\n--\n\nHas calls that wait in channels raise SystemExit."));
+
+fn end_waits(lifetime: &Lifetime, py: Attached<'_>) -> PyResult<Owned> {
+    lifetime.end_waits();
+    Ok(Owned::none(py))
+}
+
+impl ExitHook {
+    pub(super) fn new() -> ExitHook {
+        ExitHook { registered: OnceCell::new() }
+    }
+
+    /// Sees to it that waits end before threads are joined.
+    pub(super) fn register(&self, py: Attached<'_>, lifetime: &Arc<Lifetime>) -> PyResult<()> {
+        if self.registered.get().is_some() {
+            return Ok(());
+        }
+        let threading = Owned::import(py, c"threading")?;
+        let absent = |raised: Raised| drop(raised.take(py));
+        // SAFETY: `END_WAITS` takes its receiver as `&Lifetime`.
+        let hook = unsafe { bound(py, lifetime, &END_WAITS.0) }?;
+        let register = threading.get().attribute(py, c"_register_atexit").map_err(absent).ok();
+        let all = threading.get().attribute(py, c"_threading_atexits").map_err(absent).ok();
+        let registered = Registered { hook, register, all, count: Cell::new(0) };
+        if registered.register.is_some() {
+            registered.add(py, lifetime);
+        } else {
+            Owned::import(py, c"atexit")?.get().invoke(py, c"register", [registered.hook.get()])?;
+        }
+        // Another thread may have been here while Python code ran: then there are two hooks, which is fine.
+        let _ = self.registered.set(registered);
+        Ok(())
+    }
+
+    /// Sees to it that our hook runs before those that were added since: the one of `concurrent.futures` joins threads, which may
+    /// be about to wait in a channel.
+    pub(super) fn stay_first(&self, py: Attached<'_>, lifetime: &Lifetime) {
+        if let Some(registered) = self.registered.get()
+            && registered.length(py) != registered.count.get()
+        {
+            registered.add(py, lifetime);
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &mut dyn FnMut(&Owned) -> c_int) -> c_int {
+        let Some(Registered { hook, register, all, .. }) = self.registered.get() else { return 0 };
+        [Some(hook), register.as_ref(), all.as_ref()].into_iter().flatten().map(visit).find(|&code| code != 0).unwrap_or(0)
+    }
+}
+
+impl Registered {
+    fn add(&self, py: Attached<'_>, lifetime: &Lifetime) {
+        if let Some(register) = &self.register
+            && let Err(refused) = register.get().call(py, [self.hook.get()])
+        {
+            // The threads are being joined already.
+            drop(refused.take(py));
+            lifetime.end_waits();
+        }
+        self.count.set(self.length(py));
+    }
+
+    fn length(&self, py: Attached<'_>) -> usize {
+        let length = |all: &Owned| {
+            all.get().length(py).unwrap_or_else(|raised| {
+                drop(raised.take(py));
+                0
+            })
+        };
+        self.all.as_ref().map_or(0, length)
+    }
+}
+
+fn is_main_interpreter(_: Attached<'_>) -> bool {
+    // SAFETY: attached, so there is an interpreter.
+    let interpreter = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: the interpreter to which this thread is attached. The main one is always number 0.
+    unsafe { ffi::PyInterpreterState_GetID(interpreter) == 0 }
+}

@@ -1,0 +1,113 @@
+//! The module `crossbuf._core`: its birth in each interpreter and its functions.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3_ffi as ffi;
+
+use super::safe::{Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, entry, methods};
+use super::state::{self, State};
+use super::types::{arena, array, ends};
+use super::{handles, records, shareable, tickets};
+
+methods! {
+    static FUNCTIONS for &State {
+        fast "share" => share, "share($module, object, /, *, arena=None)\n--\n\nAn Array with a copy of the elements of an ndarray or any exporter of buffers.\n\nAn ndarray that lies in an arena already is not copied. Raises NotShareable, ArenaFull.";
+        fast "empty" => empty, "empty($module, shape, dtype='f8', *, order='C', arena=None)\n--\n\nA Draft with arbitrary content, to be filled and frozen.";
+        fast "open" => open, "open($module, handle, /)\n--\n\nThe Array that a handle names. Raises HandleError when it was altered, StaleHandle when the Array is gone.";
+        fast "statistics" => statistics, "statistics($module, /, *, arena=None)\n--\n\nAn ArenaStatistics: blocks and bytes in use now.";
+        fast "channel" => channel, "channel($module, capacity=None)\n--\n\nA new channel: its first Sender and Receiver.\n\nMessages wait in it up to `capacity`: 0 is a rendezvous, None has no bound.";
+        one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
+    }
+}
+
+fn share(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<2> = Signature { function: "share", names: ["object", "arena"], required: 1, positional: 1 };
+    let [object, arena] = arguments.bind(py, &SIGNATURE)?;
+    let arena = arena::chosen(py, state, arena)?;
+    arena::share_in(py, state, object.expect("bind checks what is required"), &arena)
+}
+
+fn empty(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<4> =
+        Signature { function: "empty", names: ["shape", "dtype", "order", "arena"], required: 1, positional: 2 };
+    let [shape, dtype, order, arena] = arguments.bind(py, &SIGNATURE)?;
+    let arena = arena::chosen(py, state, arena)?;
+    arena::empty_in(py, state, shape.expect("bind checks what is required"), dtype, order, &arena)
+}
+
+fn open(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<1> = Signature { function: "open", names: ["handle"], required: 1, positional: 1 };
+    let [handle] = arguments.bind(py, &SIGNATURE)?;
+    let handle = handles::from_python(py, &state.errors, handle.expect("bind checks what is required"))?;
+    let opened = crate::Array::open(&handle).map_err(|error| state.errors.raise(py, &error))?;
+    array::wrap(py, state, opened)
+}
+
+fn statistics(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<1> = Signature { function: "statistics", names: ["arena"], required: 0, positional: 0 };
+    let [arena] = arguments.bind(py, &SIGNATURE)?;
+    records::arena(py, state, &arena::chosen(py, state, arena)?.statistics())
+}
+
+fn channel(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<1> = Signature { function: "channel", names: ["capacity"], required: 0, positional: 1 };
+    let [capacity] = arguments.bind(py, &SIGNATURE)?;
+    let (sender, receiver) = crate::channel(ends::capacity_from_python(py, capacity)?);
+    Owned::tuple(py, [ends::wrap(py, state, sender)?, ends::wrap(py, state, receiver)?])
+}
+
+fn redeem(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {
+    tickets::redeem(py, state, ticket)
+}
+
+/// The second phase of the import, in each interpreter on its own.
+unsafe extern "C" fn execute(module: *mut ffi::PyObject) -> c_int {
+    // SAFETY: CPython calls this attached, with a new module.
+    unsafe { entry::guarded(|py| populate(py, Borrowed::from_ptr(module))) }
+}
+
+fn populate(py: Attached<'_>, module: Borrowed<'_>) -> PyResult<()> {
+    let state = State::new(py, module)?;
+    state.types.publish(py, module)?;
+    shareable::register(py, &state);
+    #[cfg(feature = "floors")]
+    super::floors::publish(py, module)?;
+    state.install(py, module);
+    Ok(())
+}
+
+#[repr(transparent)]
+struct Definition(std::cell::UnsafeCell<ffi::PyModuleDef>);
+
+// SAFETY: CPython sets the head of the definition, under its own lock; the rest never changes.
+unsafe impl Sync for Definition {}
+
+static SLOTS: Table<[ffi::PyModuleDef_Slot; 3]> = Table([
+    ffi::PyModuleDef_Slot { slot: ffi::Py_mod_exec, value: execute as *mut c_void },
+    ffi::PyModuleDef_Slot { slot: ffi::Py_mod_multiple_interpreters, value: ffi::Py_MOD_PER_INTERPRETER_GIL_SUPPORTED },
+    ffi::PyModuleDef_Slot { slot: 0, value: std::ptr::null_mut() },
+]);
+
+static DEFINITION: Definition = Definition(std::cell::UnsafeCell::new(ffi::PyModuleDef {
+    m_base: ffi::PyModuleDef_HEAD_INIT,
+    m_name: c"crossbuf._core".as_ptr(),
+    m_doc: c"The Rust core of crossbuf.".as_ptr(),
+    m_size: State::SIZE,
+    m_methods: FUNCTIONS.0.as_ptr().cast_mut(),
+    m_slots: (&raw const SLOTS).cast_mut().cast(),
+    m_traverse: Some(state::traverse),
+    m_clear: None,
+    m_free: Some(state::free),
+}));
+
+/// By this address modules of ours are told from others.
+pub(super) fn definition() -> *const ffi::PyModuleDef {
+    DEFINITION.0.get()
+}
+
+/// What `import crossbuf._core` calls first.
+#[unsafe(no_mangle)]
+pub extern "C" fn PyInit__core() -> *mut ffi::PyObject {
+    // SAFETY: the import system calls this attached; the definition is complete and lives for ever.
+    unsafe { ffi::PyModuleDef_Init(DEFINITION.0.get()) }
+}

@@ -1,0 +1,122 @@
+//! NumPy's objects in memory, as far as every NumPy from 1.7 on lays them out alike.
+
+use std::ffi::{c_char, c_int};
+
+use pyo3_ffi as ffi;
+
+use super::safe::{Attached, Borrowed, Owned};
+use crate::array::{ByteOrder, Dims, Strides};
+
+/// The head of an ndarray: `PyArrayObject_fields` in `numpy/ndarraytypes.h`.
+#[repr(C)]
+struct ArrayFields {
+    head: ffi::PyObject,
+    data: *const u8,
+    nd: c_int,
+    dimensions: *const isize,
+    strides: *const isize,
+    base: *mut ffi::PyObject,
+    descr: *mut ffi::PyObject,
+}
+
+/// The head of a dtype: what `PyArray_Descr` in `numpy/ndarraytypes.h` has in NumPy 1 and in NumPy 2.
+#[repr(C)]
+struct DescrFields {
+    head: ffi::PyObject,
+    scalar: *mut ffi::PyTypeObject,
+    kind: c_char,
+    letter: c_char,
+    byteorder: c_char,
+    flags: c_char,
+    number: c_int,
+}
+
+/// An ndarray, or an instance of a class derived from it.
+///
+/// Invariant 1: its memory begins with `ArrayFields`, and it is alive for `'a`.
+#[derive(Clone, Copy)]
+pub(super) struct NdArray<'a>(Borrowed<'a>);
+
+/// A dtype.
+///
+/// Invariant 1: its memory begins with `DescrFields`, and it is alive for `'a`.
+#[derive(Clone, Copy)]
+pub(super) struct Descr<'a>(Borrowed<'a>);
+
+/// Where the elements of an ndarray lie at one moment. Any Python code that runs may change that.
+pub(super) struct Place {
+    /// The element at index 0 of every axis.
+    pub(super) start: *const u8,
+    pub(super) shape: Dims,
+    pub(super) strides: Strides,
+}
+
+impl<'a> NdArray<'a> {
+    /// # Safety
+    /// `object` is an ndarray, alive for `'a`.
+    pub(super) unsafe fn new(object: Borrowed<'a>) -> NdArray<'a> {
+        NdArray(object)
+    }
+
+    fn fields(self) -> *const ArrayFields {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    pub(super) fn object(self) -> Borrowed<'a> {
+        self.0
+    }
+
+    /// Its dtype object at this moment.
+    pub(super) fn descr(self, py: Attached<'_>) -> Owned {
+        // SAFETY: by invariant 1; attached, so nobody writes to it now.
+        let descr = unsafe { (*self.fields()).descr };
+        // SAFETY: an ndarray always has a dtype, which it keeps alive.
+        unsafe { Borrowed::from_ptr(descr) }.to_owned(py)
+    }
+
+    /// Where its elements lie at this moment, as long as its dtype is `descr`.
+    pub(super) fn place(self, _: Attached<'_>, descr: Descr<'_>) -> Option<Place> {
+        // SAFETY: by invariant 1; attached, and nothing below runs Python code, so nobody writes to it meanwhile.
+        let fields = unsafe { &*self.fields() };
+        if fields.descr != descr.0.as_ptr() {
+            return None;
+        }
+        let ndim = fields.nd.unsigned_abs() as usize;
+        if ndim == 0 {
+            return Some(Place { start: fields.data, shape: Dims::new(), strides: Strides::new() });
+        }
+        // SAFETY: NumPy keeps one length for each axis.
+        let shape = unsafe { std::slice::from_raw_parts(fields.dimensions, ndim) };
+        // SAFETY: NumPy keeps one stride for each axis.
+        let strides = unsafe { std::slice::from_raw_parts(fields.strides, ndim) };
+        Some(Place { start: fields.data, shape: shape.iter().map(|n| n.unsigned_abs()).collect(), strides: Strides::from_slice(strides) })
+    }
+}
+
+impl<'a> Descr<'a> {
+    /// # Safety
+    /// `object` is a `numpy.dtype`, alive for `'a`.
+    pub(super) unsafe fn new(object: Borrowed<'a>) -> Descr<'a> {
+        Descr(object)
+    }
+
+    pub(super) fn object(self) -> Borrowed<'a> {
+        self.0
+    }
+
+    /// NumPy's number for the type, one of `NPY_TYPES`.
+    pub(super) fn number(self) -> c_int {
+        // SAFETY: by invariant 1; the number of a dtype never changes.
+        unsafe { (*self.0.as_ptr().cast::<DescrFields>()).number }
+    }
+
+    /// The order of its bytes, where they have one.
+    pub(super) fn order(self) -> ByteOrder {
+        // SAFETY: by invariant 1; the byte order of a dtype never changes.
+        match unsafe { (*self.0.as_ptr().cast::<DescrFields>()).byteorder } as u8 {
+            b'<' => ByteOrder::Little,
+            b'>' => ByteOrder::Big,
+            _ => ByteOrder::NATIVE,
+        }
+    }
+}

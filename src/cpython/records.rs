@@ -1,0 +1,54 @@
+//! Statistics as the frozen records of `crossbuf/records.py`.
+
+use std::ffi::c_int;
+
+use super::safe::{Attached, Borrowed, Owned, PyResult};
+use super::state::State;
+use crate::arena::ArenaStatistics;
+use crate::channel::ChannelStatistics;
+
+/// The classes of one interpreter.
+pub(super) struct Records {
+    arena: Owned,
+    channel: Owned,
+}
+
+impl Records {
+    pub(super) fn new(py: Attached<'_>) -> PyResult<Records> {
+        let module = Owned::import(py, c"crossbuf.records")?;
+        let class = |name| module.get().attribute(py, name);
+        Ok(Records { arena: class(c"ArenaStatistics")?, channel: class(c"ChannelStatistics")? })
+    }
+
+    pub(super) fn visit(&self, visit: &mut dyn FnMut(&Owned) -> c_int) -> c_int {
+        [&self.arena, &self.channel].into_iter().map(visit).find(|&code| code != 0).unwrap_or(0)
+    }
+}
+
+pub(super) fn arena(py: Attached<'_>, state: &State, seen: &ArenaStatistics) -> PyResult<Owned> {
+    let fields = [seen.blocks, seen.used, seen.resident, seen.budget, seen.largest, seen.peak, seen.allocations, seen.copied];
+    record(py, state.records.arena.get(), fields.map(Some))
+}
+
+pub(super) fn channel(py: Attached<'_>, state: &State, seen: &ChannelStatistics) -> PyResult<Owned> {
+    let count = |count: usize| Some(count as u64);
+    let fields = [
+        seen.capacity.and_then(count),
+        count(seen.queued),
+        count(seen.senders),
+        count(seen.receivers),
+        count(seen.waiting_senders),
+        count(seen.waiting_receivers),
+        Some(seen.sent),
+        Some(seen.received),
+    ];
+    record(py, state.records.channel.get(), fields)
+}
+
+/// Fields without a number are `None` in Python too.
+fn record<const N: usize>(py: Attached<'_>, class: Borrowed<'_>, fields: [Option<u64>; N]) -> PyResult<Owned> {
+    let field = |field: Option<u64>| field.map_or_else(|| Ok(Owned::none(py)), |field| Owned::unsigned(py, field));
+    let fields = fields.into_iter().map(field).collect::<PyResult<Vec<_>>>()?;
+    let fields: Vec<_> = fields.iter().map(Owned::get).collect();
+    class.call(py, <[Borrowed<'_>; N]>::try_from(fields).expect("as many as came in"))
+}
