@@ -1,0 +1,176 @@
+"""One function in an interpreter of its own: `spawn(f, *args) -> Worker`.
+
+```text
+caller's interpreter        a new thread of the caller's             the new interpreter, its own GIL
+spawn ── orders ─────────┐
+                         ├─ create, hand over both channel ends ──▶  f(*args)
+                         │                                              │
+join ◀── outcome ────────┴─ close it, keep the outcome, end  ◀─ report ─┘
+```
+
+```python
+worker = crossbuf.spawn(count_lines, receiver, sender)
+total = worker.join()          # what count_lines returned, or raises what it raised
+```
+
+Everything travels through crossbuf channels: Arrays and channel ends among the arguments are shared, not copied. `f` travels by
+name. When it, or an argument, is from the main script, the worker runs that script again under the name `__mp_main__`, as
+multiprocessing does: keep `if __name__ == "__main__":` around what must happen once. Lambdas, nested functions and functions of a
+prompt have no name to travel by and need cloudpickle.
+
+The thread is no daemon. At exit Python waits for workers, and crossbuf wakes those that wait in `recv` or `send`.
+"""
+
+import contextlib
+import itertools
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, cast
+
+from . import _main, interpreters
+from ._core import Receiver, Sender, channel
+from ._function import portable
+from .errors import Empty, Ended, WorkerError
+
+_numbers = itertools.count(1)
+
+
+def spawn[T](f: Callable[..., T], /, *args: object, name: str | None = None) -> "Worker[T]":
+    """Calls `f(*args)` in a new interpreter with its own GIL, on a thread of its own, and returns at once.
+
+    Raises here what is wrong with the order: `TypeError` when another interpreter cannot find `f`, and what `Sender.send` raises when
+    an argument cannot cross. What goes wrong later is raised by `Worker.join`.
+    """
+    sender, orders = channel()
+    with sender:
+        sender.send((_main.source(), list(sys.argv)))
+        sender.send((portable(f), args))
+    _main.answer_to_both_names()
+    return Worker(orders, name or f"crossbuf-worker-{next(_numbers)}")
+
+
+class Worker[T]:
+    """A function that runs in an interpreter of its own. `spawn` makes them."""
+
+    def __init__(self, orders: Receiver, name: str) -> None:
+        self._run = _Run(name)
+        # Nothing is sent here: the channel ends when the worker does. Joining the thread itself instead may miss a Ctrl-C that comes
+        # just before it falls asleep, and on 3.12 takes a thread whose join was interrupted for one that has ended.
+        running, self._running = channel()
+        self._thread = threading.Thread(target=self._run, args=(orders, running), name=name)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """The name of its thread."""
+        return self._thread.name
+
+    @property
+    def interpreter_id(self) -> int | None:
+        """The number of its interpreter; None until that exists. It stays when the interpreter is closed."""
+        return self._run.interpreter_id
+
+    def is_alive(self) -> bool:
+        """Whether the function runs, or is about to."""
+        return self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> T:
+        """Waits for the function and returns what it returned. The outcome stays, so it may be called again.
+
+        Raises what the function raised, with the worker's traceback as its cause; `WorkerError` when that cannot be rebuilt here
+        or the worker could not start; `TimeoutError` when it still runs after `timeout` seconds.
+        """
+        try:
+            self._wait(timeout)
+        except Empty:
+            text = f"worker {self.name!r} still runs after {timeout} s; join it again, or close the channel it waits on"
+            raise TimeoutError(text) from None
+        return cast(T, self._run.outcome())
+
+    def _wait(self, timeout: float | None) -> None:
+        """Until it has ended. Raises `Empty` when it has not in time."""
+        with contextlib.suppress(Ended):
+            self._running.recv(timeout)
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        """Joins. When the block itself raised, the worker is waited for and the block's error is the one you see."""
+        if error is None:
+            self.join()
+        else:
+            self._wait(None)
+
+    def __repr__(self) -> str:
+        where = "no interpreter yet" if self.interpreter_id is None else f"interpreter {self.interpreter_id}"
+        return f"<crossbuf Worker {self.name!r}, {where}, {'running' if self.is_alive() else 'ended'}>"
+
+
+class _Run:
+    """What the worker's thread does, and what came of it. It does not know its Worker, which may be dropped meanwhile."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.interpreter_id: int | None = None
+        self._value: object = None
+        self._error: BaseException | None = None
+        #: Whether somebody has seen the outcome: an error that nobody joins for is printed, not lost.
+        self._seen = False
+
+    def __call__(self, orders: Receiver, running: Sender) -> None:
+        with running:
+            self._work(orders)
+
+    def _work(self, orders: Receiver) -> None:
+        report, reports = channel()
+        try:
+            # Sending an end makes another one on the same channel, so ours are closed whatever happened.
+            with orders, report, interpreters.create() as interpreter:
+                self.interpreter_id = interpreter.id
+                # crossbuf itself must be found before the ends can arrive.
+                interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
+                interpreter.prepare_main(orders=orders, report=report)
+                interpreter.exec("from crossbuf._worker import work; work(globals().pop('orders'), globals().pop('report'))")
+        except BaseException as failure:  # join raises it where somebody sees it
+            self._error = WorkerError(f"worker {self.name!r} could not run: {failure}")
+            self._error.__cause__ = failure
+        else:
+            self._read(reports)
+
+    def _read(self, reports: Receiver) -> None:
+        kind = text = ""
+        try:
+            kind, payload, text = reports.recv_nowait()
+            if kind == "returned":
+                self._value = payload
+            else:
+                (self._error,) = reports.recv_nowait()
+                self._error.__cause__ = WorkerTraceback(text)
+        except Exception as failure:  # a class that exists there only, or one whose pickle cannot be read
+            done = f"raised {payload}" if kind == "raised" else "returned"
+            self._error = WorkerError(f"worker {self.name!r} {done}, which cannot be rebuilt here: {failure}\n{text}".rstrip())
+            self._error.__cause__ = failure
+
+    def outcome(self) -> object:
+        self._seen = True
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def __del__(self) -> None:
+        # SystemExit is how a worker that waits is told that the process ends.
+        if self._error is not None and not self._seen and not isinstance(self._error, SystemExit) and sys.stderr is not None:
+            print(f"crossbuf: worker {self.name!r} failed and nobody joined it:", file=sys.stderr)
+            traceback.print_exception(self._error)
+
+
+class WorkerTraceback(Exception):
+    """The cause of an exception that `Worker.join` raises: where in the worker it came from."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f'\n"""\n{text}"""')
