@@ -1,0 +1,94 @@
+# What this project can do on a machine with Rust, a C compiler and some CPython >= 3.12. `make help` lists it.
+# PYTHON=/path/to/python3 chooses the Python; without it .ci/find-python looks on PATH and among pyenv's versions.
+
+VENV := .venv
+BIN := $(VENV)/bin
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+# What libFuzzer needs to see which way an input takes, and AddressSanitizer.
+FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_SECONDS ?= 60
+
+# Without the first, cargo links libpython into the extension and says nothing; the second is what abi3 is read from.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+
+# Tests start interpreters by the thousand, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo build test rust python lint bench loom fuzz asan wheel clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: build ## the demo on the standard library's sources; FILES="a.npy b.csv" for others
+	@$(BIN)/crossbuf demo $(FILES)
+
+build: $(VENV)/.extension ## the extension, in .venv
+
+test: rust python lint ## everything a change must pass
+
+rust: $(VENV)/.build ## format, clippy, tests and documentation of the Rust code
+	cargo fmt --check
+	@! grep -rn 'std::sync::atomic' src --include='*.rs' | grep -v '^src/sync.rs:' || { echo "atomics come from crate::sync, which loom can replace" >&2; exit 1; }
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features cpython -- -D warnings
+	cargo clippy --all-targets --features numpy -- -D warnings
+	cargo test
+	cargo run --quiet --example hello
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+python: build $(VENV)/.test ## the Python tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: build $(VENV)/.test $(VENV)/.lint ## ruff, mypy and stubtest
+	$(BIN)/ruff check python tests/python benches
+	$(BIN)/ruff format --check python tests/python benches
+	for version in 3.12 3.13 3.14; do $(BIN)/mypy --python-version $$version || exit 1; done
+	MYPYPATH=python $(BIN)/python -m mypy.stubtest crossbuf._core
+
+bench: $(VENV)/.test ## the benchmark, with an extension that can also measure the machine's floor
+	@rm -f $(VENV)/.extension
+	@.ci/quietly "building the extension with its floors" $(BIN)/maturin develop --release --features cpython,floors
+	$(BIN)/python benches/speed.py $(ARGS)
+
+loom: ## the models of the lock-free parts: tests whose path has "models" in it
+	RUSTFLAGS="--cfg loom" CARGO_PROFILE_RELEASE_LTO=off LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib --target-dir $(TARGET)/loom models
+
+fuzz: ## each fuzz target for FUZZ_SECONDS
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --manifest-path tests/fuzz/Cargo.toml --target $(HOST) --target-dir $(TARGET)/fuzz
+	@for target in dtypes handles messages; do \
+	    echo "fuzzing $$target for $(FUZZ_SECONDS) s" && mkdir -p .build/corpus/$$target && \
+	    $(TARGET)/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.build/corpus/ -verbosity=0 -print_funcs=0 .build/corpus/$$target || exit 1; \
+	done
+
+asan: ## the Rust tests under AddressSanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --lib --tests --target $(HOST) --target-dir $(TARGET)/asan \
+	    -- --skip limit_of_address_space
+
+wheel: $(VENV)/.build ## one wheel for every CPython >= 3.12, in .build/dist
+	rm -rf .build/dist
+	$(BIN)/maturin build --release --out .build/dist
+
+clean: ## removes what was built
+	rm -rf $(VENV) .build target tests/fuzz/target python/crossbuf/_core*.so
+
+# The virtual environment grows by what a target needs: maturin and NumPy first, the tests' tools and the linters when they are used.
+
+$(VENV)/.build: pyproject.toml .ci/find-python
+	@command -v cargo >/dev/null || { echo "no cargo found: install Rust, see https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "no C compiler found: install gcc or clang" >&2; exit 1; }
+	@python=$$(.ci/find-python) && .ci/quietly "making $(VENV) with $$python" "$$python" -m venv --upgrade-deps $(VENV)
+	@.ci/quietly "installing maturin and NumPy" $(BIN)/python -m pip install --group build
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.build
+	@.ci/quietly "installing what $* needs" $(BIN)/python -m pip install --group $*
+	@touch $@
+
+$(VENV)/.extension: $(VENV)/.build $(SOURCES)
+	@.ci/quietly "building the extension" $(BIN)/maturin develop --release
+	@touch $@
