@@ -24,39 +24,15 @@ impl Raised {
         Raised(())
     }
 
-    pub(in crate::cpython) fn type_error(py: Attached<'_>, message: &str) -> Raised {
+    /// `OSError(errno, message)`, which picks the subclass by the number.
+    pub(in crate::cpython) fn os_error(py: Attached<'_>, errno: i32, message: &str) -> Raised {
         // SAFETY: an immortal exception class of the interpreter, readable while attached.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_TypeError) }, message)
-    }
-
-    pub(in crate::cpython) fn value_error(py: Attached<'_>, message: &str) -> Raised {
-        // SAFETY: as in `type_error`.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_ValueError) }, message)
-    }
-
-    pub(in crate::cpython) fn index_error(py: Attached<'_>, message: &str) -> Raised {
-        // SAFETY: as in `type_error`.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_IndexError) }, message)
-    }
-
-    pub(in crate::cpython) fn buffer_error(py: Attached<'_>, message: &str) -> Raised {
-        // SAFETY: as in `type_error`.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_BufferError) }, message)
-    }
-
-    pub(in crate::cpython) fn system_exit(py: Attached<'_>, message: &str) -> Raised {
-        // SAFETY: as in `type_error`.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_SystemExit) }, message)
-    }
-
-    pub(in crate::cpython) fn runtime_error(py: Attached<'_>, message: &str) -> Raised {
-        // SAFETY: as in `type_error`.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_RuntimeError) }, message)
-    }
-
-    pub(in crate::cpython) fn import_error(py: Attached<'_>, message: &str) -> Raised {
-        // SAFETY: as in `type_error`.
-        Raised::new(py, unsafe { Borrowed::from_ptr(ffi::PyExc_ImportError) }, message)
+        let class = unsafe { Borrowed::from_ptr(ffi::PyExc_OSError) };
+        let made = Owned::int(py, errno.into()).and_then(|errno| class.call(py, [errno.get(), Owned::text(py, message)?.get()]));
+        match made {
+            Ok(exception) => restore(py, exception),
+            Err(raised) => raised,
+        }
     }
 
     /// The exception that is set now, as a C API call that failed has promised.
@@ -83,25 +59,40 @@ impl Raised {
         // SAFETY: attached, the class is alive.
         unsafe { ffi::PyErr_ExceptionMatches(class.as_ptr()) != 0 }
     }
+}
 
-    pub(in crate::cpython) fn is_import_error(&self, py: Attached<'_>) -> bool {
-        // SAFETY: an immortal exception class of the interpreter, readable while attached.
-        self.matches(py, unsafe { Borrowed::from_ptr(ffi::PyExc_ImportError) })
+/// Python's own exception classes: those that are raised with a message, and those that are told apart.
+macro_rules! builtin_exceptions {
+    (raised { $($raise:ident = $raised_class:ident,)* } told_apart { $($is:ident = $class:ident,)* }) => {
+        impl Raised {
+            $(pub(in crate::cpython) fn $raise(py: Attached<'_>, message: &str) -> Raised {
+                // SAFETY: an immortal exception class of the interpreter, readable while attached.
+                Raised::new(py, unsafe { Borrowed::from_ptr(ffi::$raised_class) }, message)
+            })*
+
+            $(pub(in crate::cpython) fn $is(&self, py: Attached<'_>) -> bool {
+                // SAFETY: an immortal exception class of the interpreter, readable while attached.
+                self.matches(py, unsafe { Borrowed::from_ptr(ffi::$class) })
+            })*
+        }
+    };
+}
+
+builtin_exceptions! {
+    raised {
+        buffer_error = PyExc_BufferError,
+        import_error = PyExc_ImportError,
+        index_error = PyExc_IndexError,
+        runtime_error = PyExc_RuntimeError,
+        system_exit = PyExc_SystemExit,
+        type_error = PyExc_TypeError,
+        value_error = PyExc_ValueError,
     }
-
-    pub(in crate::cpython) fn is_overflow_error(&self, py: Attached<'_>) -> bool {
-        // SAFETY: as in `is_import_error`.
-        self.matches(py, unsafe { Borrowed::from_ptr(ffi::PyExc_OverflowError) })
-    }
-
-    pub(in crate::cpython) fn is_type_error(&self, py: Attached<'_>) -> bool {
-        // SAFETY: as in `is_import_error`.
-        self.matches(py, unsafe { Borrowed::from_ptr(ffi::PyExc_TypeError) })
-    }
-
-    pub(in crate::cpython) fn is_attribute_error(&self, py: Attached<'_>) -> bool {
-        // SAFETY: as in `is_import_error`.
-        self.matches(py, unsafe { Borrowed::from_ptr(ffi::PyExc_AttributeError) })
+    told_apart {
+        is_attribute_error = PyExc_AttributeError,
+        is_import_error = PyExc_ImportError,
+        is_overflow_error = PyExc_OverflowError,
+        is_type_error = PyExc_TypeError,
     }
 }
 
@@ -121,17 +112,4 @@ pub(in crate::cpython) fn check(py: Attached<'_>, code: std::ffi::c_int) -> PyRe
 pub(super) fn raised(_: Attached<'_>) -> bool {
     // SAFETY: attached.
     unsafe { !ffi::PyErr_Occurred().is_null() }
-}
-
-impl Raised {
-    /// `OSError(errno, message)`, which picks the subclass by the number.
-    pub(in crate::cpython) fn os_error(py: Attached<'_>, errno: i32, message: &str) -> Raised {
-        // SAFETY: an immortal exception class of the interpreter, readable while attached.
-        let class = unsafe { Borrowed::from_ptr(ffi::PyExc_OSError) };
-        let made = Owned::int(py, errno.into()).and_then(|errno| class.call(py, [errno.get(), Owned::text(py, message)?.get()]));
-        match made {
-            Ok(exception) => restore(py, exception),
-            Err(raised) => raised,
-        }
-    }
 }
