@@ -127,7 +127,7 @@ VALUES = st.one_of(st.integers(), st.text(max_size=8), st.tuples(st.integers(), 
 def test_any_other_value_in_any_field_is_refused(field, value):
     handle = SHARED.handle()
     forged = altered(handle, field, value)
-    if forged == handle:
+    if forged == handle and plain(forged):  # 0.0 equals 0, but is none
         assert crossbuf.open(forged) == SHARED
         return
     with pytest.raises(crossbuf.HandleError):
