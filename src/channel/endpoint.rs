@@ -13,12 +13,15 @@ use super::gate::{Gate, Side};
 use super::message::Message;
 use super::queue::{ChannelStatistics, Core};
 use super::registry;
+use crate::Arena;
 
 /// A channel of messages with its place in the registry.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) id: u64,
     pub(super) core: Core<Message>,
+    /// Where copies for its messages belong, if not where they always do.
+    pub(super) arena: Option<Arena>,
 }
 
 impl Drop for Channel {

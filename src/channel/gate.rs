@@ -7,6 +7,9 @@ use crate::sync::{AtomicBool, Ordering};
 pub(crate) trait Cargo: Sized {
     /// The receiving ends of the channel `home` itself that travel in this message.
     fn receivers_of<'a>(&'a self, home: &'a Core<Self>) -> impl Iterator<Item = &'a Gate>;
+
+    /// Tells it its place in the order of all messages of the channel.
+    fn stamp(&mut self, serial: u64);
 }
 
 /// The two kinds of ends.

@@ -32,6 +32,8 @@ use super::value::Value;
 pub struct Message {
     pub(super) head: Head,
     pub(super) attachments: Attachments,
+    /// As the channel stamped it.
+    pub(super) serial: u64,
 }
 
 /// Tokens, as [`token`](super::token) describes them.
@@ -71,6 +73,11 @@ impl Message {
         }
     }
 
+    /// Its number in the channel it was received from, as [`Sender::post`] gave it.
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
     /// Reads the tokens and takes the attachments out.
     pub(crate) fn decoder(&mut self) -> Decoder<'_> {
         Decoder::new(&self.head, std::mem::take(&mut self.attachments))
@@ -79,7 +86,7 @@ impl Message {
     /// A message of arbitrary bytes, to show that reading refuses what writing does not make. The ends and arrays of `attached` lie beside them.
     #[cfg(any(test, fuzzing))]
     pub fn from_raw(head: &[u8], attached: Message) -> Message {
-        Message { head: head.into(), attachments: attached.attachments }
+        Message { head: head.into(), ..attached }
     }
 }
 
@@ -103,6 +110,10 @@ impl Cargo for Message {
             Attachment::Receiver(receiver) => receiver.gate_in(home),
             Attachment::Array(_) | Attachment::Sender(_) => None,
         })
+    }
+
+    fn stamp(&mut self, serial: u64) {
+        self.serial = serial;
     }
 }
 

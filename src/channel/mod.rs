@@ -62,6 +62,11 @@ pub use value::{MAX_DEPTH, Value};
 #[allow(unused_imports, reason = "the doors for code that speaks for an interpreter; without it nobody goes through")]
 pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Patience};
 
+use std::sync::Arc;
+
+use self::endpoint::Channel;
+use crate::Arena;
+
 /// A new channel, with its first two ends.
 ///
 /// ```
@@ -73,6 +78,14 @@ pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Pati
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn channel(capacity: Option<usize>) -> (Sender, Receiver) {
-    let channel = registry::register(capacity);
-    (Sender::new(&channel), Receiver::new(&channel))
+    connected(&registry::register(capacity, None))
+}
+
+/// As [`channel`]; what is copied to be sent through it is copied into `arena`, by those who ask [`Sender::arena`].
+pub fn channel_in(capacity: Option<usize>, arena: Arena) -> (Sender, Receiver) {
+    connected(&registry::register(capacity, Some(arena)))
+}
+
+fn connected(channel: &Arc<Channel>) -> (Sender, Receiver) {
+    (Sender::new(channel), Receiver::new(channel))
 }

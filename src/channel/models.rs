@@ -15,6 +15,8 @@ use super::wait::{Event, Outcome, Patience};
 use crate::sync::{AtomicBool, Ordering};
 
 impl Cargo for u32 {
+    fn stamp(&mut self, _serial: u64) {}
+
     fn receivers_of<'a>(&'a self, _: &'a Core<u32>) -> impl Iterator<Item = &'a Gate> {
         std::iter::empty()
     }

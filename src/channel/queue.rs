@@ -153,8 +153,8 @@ impl<T> Core<T> {
 }
 
 impl<T: Cargo> Core<T> {
-    /// Sends without blocking.
-    pub(crate) fn try_send(&self, gate: &Gate, item: T) -> Result<(), Refused<T>> {
+    /// Sends without blocking. Gives the number by which the message can be withdrawn.
+    pub(crate) fn try_send(&self, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
         let mut state = self.lock();
         let sent = self.put(&mut state, gate, item);
         self.release(state);
@@ -169,6 +169,19 @@ impl<T: Cargo> Core<T> {
         received
     }
 
+    /// Takes a message back; `None` when somebody has received it.
+    pub(crate) fn withdraw(&self, serial: u64) -> Option<T> {
+        let mut state = self.lock();
+        let back = state.withdraw(serial, self);
+        self.release(state);
+        back
+    }
+
+    /// Whether nobody has received that message yet.
+    pub(crate) fn holds(&self, serial: u64) -> bool {
+        !self.lock().is_taken(serial)
+    }
+
     /// Sends, waiting for a place or, in a rendezvous, for a receiver.
     pub(crate) fn send(&self, gate: &Gate, mut item: T, patience: &Patience<'_>) -> Result<(), Refused<T>> {
         let mut wait = patience.begin();
@@ -179,7 +192,7 @@ impl<T: Cargo> Core<T> {
                 Err(Refused { item: back, why: Refusal::Full }) => item = back,
                 done => {
                     self.release(state);
-                    return done;
+                    return done.map(drop);
                 }
             }
             if let Some(why) = Refusal::of(outcome) {
@@ -249,12 +262,9 @@ impl<T: Cargo> Core<T> {
         }
     }
 
-    fn put(&self, state: &mut State<T>, gate: &Gate, item: T) -> Result<(), Refused<T>> {
+    fn put(&self, state: &mut State<T>, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
         let why = match state.admit(gate, &item, self) {
-            Admission::Room => {
-                state.push(item, false, self);
-                return Ok(());
-            }
+            Admission::Room => return Ok(state.push(item, false, self)),
             Admission::Full => Refusal::Full,
             Admission::Closed => Refusal::Closed,
             Admission::Broken => Refusal::Broken,

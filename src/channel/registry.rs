@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::endpoint::Channel;
 use super::queue::Core;
+use crate::Arena;
 
 /// A tree gives memory back as channels leave. It is never modelled, so its lock is the standard one under loom as well.
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry { next: 1, live: BTreeMap::new() });
@@ -21,12 +22,12 @@ fn registry() -> MutexGuard<'static, Registry> {
 }
 
 /// A new channel without ends.
-pub(super) fn register(capacity: Option<usize>) -> Arc<Channel> {
+pub(super) fn register(capacity: Option<usize>, arena: Option<Arena>) -> Arc<Channel> {
     let core = Core::new(capacity);
     let mut registry = registry();
     let id = registry.next;
     registry.next += 1;
-    let channel = Arc::new(Channel { id, core });
+    let channel = Arc::new(Channel { id, core, arena });
     registry.live.insert(id, Arc::downgrade(&channel));
     channel
 }

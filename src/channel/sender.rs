@@ -10,6 +10,7 @@ use super::message::Message;
 use super::queue::{Refusal, Refused};
 use super::receiver::Receiver;
 use super::wait::Patience;
+use crate::Arena;
 
 /// Sends messages. Clones are further ends of the same channel; when all of them are closed or dropped, the channel has ended.
 ///
@@ -42,7 +43,36 @@ impl Sender {
 
     /// Sends if there is a place now; in a rendezvous, if a receiver waits. Errors: `Full`, `Closed`, `Broken`.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.post(message).map(drop)
+    }
+
+    /// As `try_send`; gives the message's number in this channel, which its receiver finds in [`Message::serial`].
+    ///
+    /// ```
+    /// let (sender, receiver) = crossbuf::channel(None);
+    /// let (first, second) = (sender.post("first")?, sender.post("second")?);
+    /// assert!(sender.withdraw(first).is_some());
+    /// assert_eq!(receiver.recv()?.serial(), second);
+    /// assert!(sender.withdraw(second).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn post(&self, message: impl Into<Message>) -> Result<u64, SendError> {
         self.0.core().try_send(&self.0.gate, message.into()).map_err(|refused| self.error(refused))
+    }
+
+    /// Takes back the message of that number, which then was never sent; `None` when somebody has received it.
+    pub fn withdraw(&self, serial: u64) -> Option<Message> {
+        self.0.core().withdraw(serial)
+    }
+
+    /// Whether the message of that number waits for a receiver.
+    pub fn holds(&self, serial: u64) -> bool {
+        self.0.core().holds(serial)
+    }
+
+    /// The arena that the channel was made with.
+    pub fn arena(&self) -> Option<&Arena> {
+        self.0.channel.arena.as_ref()
     }
 
     /// Sends, waiting at most so long. The message that comes back with an error was not sent. Errors: `TimedOut`, `Closed`,

@@ -1,6 +1,6 @@
 //! How long to look before sleeping.
 //!
-//! A look that pays saves two system calls and a wake-up: 0.1 us instead of 4 to 50. One that does not pay holds the very
+//! A look that pays saves two system calls and a wake-up: 0.1 us instead of 4 to 40. One that does not pay holds the very
 //! processor which the other side may need. So the budget doubles with each success, falls to a quarter with each failure, and
 //! once it is nothing, a wait now and then tries again: after 16 waits, and after twice as many with each try in vain.
 //!
@@ -10,11 +10,15 @@
 //! The counters are hints: threads may overwrite each other's, and no result depends on them.
 
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use crate::sync::{AtomicU32, Ordering};
 
-/// The budgets, in pause instructions (10 to 40 ns each).
-const MOST: u32 = 1024;
+/// The longest look. Virtual machines take up to 40 us to wake a thread.
+const LONGEST: Duration = Duration::from_micros(60);
+/// The longest look in pause instructions, which take 5 to 50 ns each.
+static MOST: LazyLock<u32> = LazyLock::new(|| pauses_in(LONGEST));
+/// The shortest look that is worth its while, in pause instructions.
 const LEAST: u32 = 16;
 /// With no budget left, one wait in so many looks all the same: at first, and at the rarest.
 const OFTEN: u32 = 16;
@@ -34,9 +38,22 @@ pub(crate) struct Spin {
     interval: AtomicU32,
 }
 
+/// How many pause instructions fit into that time, by the quickest of some samples: in others the thread was interrupted.
+fn pauses_in(time: Duration) -> u32 {
+    const SAMPLE: u32 = 256;
+    let sample = || {
+        let start = Instant::now();
+        (0..SAMPLE).for_each(|_| std::hint::spin_loop());
+        start.elapsed()
+    };
+    let quickest = (0..4).map(|_| sample()).min().unwrap_or_default().max(Duration::from_nanos(1));
+    let pauses = time.as_nanos() * u128::from(SAMPLE) / quickest.as_nanos();
+    u32::try_from(pauses).unwrap_or(u32::MAX).max(LEAST)
+}
+
 impl Default for Spin {
     fn default() -> Spin {
-        Spin { budget: AtomicU32::new(MOST), skipped: AtomicU32::new(0), interval: AtomicU32::new(OFTEN) }
+        Spin { budget: AtomicU32::new(*MOST), skipped: AtomicU32::new(0), interval: AtomicU32::new(OFTEN) }
     }
 }
 
@@ -50,7 +67,7 @@ impl Spin {
         for _ in 0..budget {
             std::hint::spin_loop();
             if ready() {
-                self.budget.store(budget.saturating_mul(2).min(MOST), Ordering::Relaxed);
+                self.budget.store(budget.saturating_mul(2).min(*MOST), Ordering::Relaxed);
                 self.interval.store(OFTEN, Ordering::Relaxed);
                 return true;
             }
@@ -79,7 +96,7 @@ impl Spin {
         }
         self.skipped.store(0, Ordering::Relaxed);
         self.interval.store((2 * interval).min(RARELY), Ordering::Relaxed);
-        MOST
+        *MOST
     }
 }
 
@@ -99,20 +116,20 @@ mod tests {
             looks.set(looks.get() + 1);
             false
         };
-        for _ in 0..4 {
+        for _ in 0..8 {
             assert!(!spin.until(never));
         }
         if !*WORTHWHILE {
-            assert_eq!(looks.get(), 4, "one look each");
+            assert_eq!(looks.get(), 8, "one look each");
             return;
         }
-        assert!(budget(&spin) < LEAST);
+        assert!(budget(&spin) < LEAST, "at most 60 us of 1 ns: 60000 / 4^8");
         for interval in [OFTEN, 2 * OFTEN, 4 * OFTEN] {
             looks.set(0);
             for _ in 0..interval {
                 spin.until(never);
             }
-            assert_eq!(looks.get(), interval + MOST, "one look each, and one try");
+            assert_eq!(looks.get(), interval + *MOST, "one look each, and one try");
         }
     }
 
@@ -125,7 +142,7 @@ mod tests {
         let looks = std::cell::Cell::new(0);
         assert_eq!(spin.until(|| looks.replace(looks.get() + 1) == 300), *WORTHWHILE);
         if *WORTHWHILE {
-            assert_eq!((budget(&spin), spin.interval.load(Ordering::Relaxed)), (MOST, OFTEN));
+            assert_eq!((budget(&spin), spin.interval.load(Ordering::Relaxed)), (*MOST, OFTEN));
         }
     }
 
@@ -133,13 +150,13 @@ mod tests {
     fn grows_while_it_pays() {
         let spin = Spin::default();
         spin.budget.store(LEAST, Ordering::Relaxed);
-        for _ in 0..8 {
+        for _ in 0..u32::BITS {
             let looks = std::cell::Cell::new(0);
             let paid = spin.until(|| looks.replace(looks.get() + 1) == 2);
             assert_eq!(paid, *WORTHWHILE);
         }
         if *WORTHWHILE {
-            assert_eq!(budget(&spin), MOST);
+            assert_eq!(budget(&spin), *MOST);
         }
     }
 
@@ -147,6 +164,6 @@ mod tests {
     fn what_is_ready_costs_nothing() {
         let spin = Spin::default();
         assert!(spin.until(|| true));
-        assert_eq!(budget(&spin), MOST);
+        assert_eq!(budget(&spin), *MOST);
     }
 }

@@ -223,13 +223,14 @@ impl<T: Cargo> State<T> {
     }
 
     /// Queues the message and gives its serial number.
-    pub(crate) fn push(&mut self, item: T, awaited: bool, home: &Core<T>) -> u64 {
+    pub(crate) fn push(&mut self, mut item: T, awaited: bool, home: &Core<T>) -> u64 {
         for gate in item.receivers_of(home).filter(|gate| !gate.is_closed()) {
             gate.embark();
             self.aboard += 1;
         }
         let serial = self.serial;
         self.serial += 1;
+        item.stamp(serial);
         self.queue.push_back(Entry { item, serial, awaited });
         if awaited {
             self.offers += 1;
@@ -254,11 +255,15 @@ impl<T: Cargo> State<T> {
         Some(entry.item)
     }
 
-    /// Takes an offer back; `None` when it was taken.
+    /// Takes a message back, which then was never sent; `None` when it was taken.
     pub(crate) fn withdraw(&mut self, serial: u64, home: &Core<T>) -> Option<T> {
         let index = self.position(serial)?;
         let entry = self.queue.remove(index)?;
-        self.offers -= 1;
+        if entry.awaited {
+            self.offers -= 1;
+        } else {
+            self.sent -= 1;
+        }
         self.disembark(&entry.item, home);
         Some(entry.item)
     }
