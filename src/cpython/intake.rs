@@ -57,6 +57,17 @@ pub(super) fn share(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena
     }
 }
 
+/// As [`share`], into the arena of the message's channel or else the process's own; what lies in any arena stays there.
+pub(super) fn share_for_message(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<Array> {
+    if let Some(array) = existing(py, state, object)? {
+        return Ok(array);
+    }
+    match arena {
+        Some(arena) => share(py, state, object, arena),
+        None => share(py, state, object, &Arena::shared().map_err(|error| state.errors.raise(py, &error))?),
+    }
+}
+
 /// The Array behind an ndarray (no derived class) whose memory lies in an arena.
 pub(super) fn existing(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Option<Array>> {
     let Some(ndarray) = exact(py, state, object)? else { return Ok(None) };

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use pyo3_ffi as ffi;
 
-use super::safe::{Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, entry, methods};
+use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, entry, methods};
 use super::state::{self, State};
 use super::types::{arena, array, ends};
 use super::{handles, records, shareable, tickets};
@@ -15,7 +15,9 @@ methods! {
         fast "empty" => empty, "empty($module, shape, dtype='f8', *, order='C', arena=None)\n--\n\nA Draft with arbitrary content, to be filled and frozen.";
         fast "open" => open, "open($module, handle, /)\n--\n\nThe Array that a handle names. Raises HandleError when it was altered, StaleHandle when the Array is gone.";
         fast "statistics" => statistics, "statistics($module, /, *, arena=None)\n--\n\nAn ArenaStatistics: blocks and bytes in use now.";
-        fast "channel" => channel, "channel($module, capacity=None)\n--\n\nA new channel: its first Sender and Receiver.\n\nMessages wait in it up to `capacity`: 0 is a rendezvous, None has no bound.";
+        fast "channel" => channel, "channel($module, capacity=None, *, arena=None)\n--\n\nA new channel: its first Sender and Receiver.\n\nMessages wait in it up to `capacity`: 0 is a rendezvous, None has no bound. ndarrays in messages that lie in no arena\nare copied into `arena`, or else into the one that share takes.";
+        fast "_lend" => lend, "_lend($module, on_call, body, /)\n--\n\nCalls body(). Code that it runs on this thread in other interpreters may call on_call() by _call_home().";
+        noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
         one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
     }
 }
@@ -50,10 +52,25 @@ fn statistics(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyRe
 }
 
 fn channel(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
-    const SIGNATURE: Signature<1> = Signature { function: "channel", names: ["capacity"], required: 0, positional: 1 };
-    let [capacity] = arguments.bind(py, &SIGNATURE)?;
-    let (sender, receiver) = crate::channel(ends::capacity_from_python(py, capacity)?);
+    const SIGNATURE: Signature<2> = Signature { function: "channel", names: ["capacity", "arena"], required: 0, positional: 1 };
+    let [capacity, arena] = arguments.bind(py, &SIGNATURE)?;
+    let capacity = ends::capacity_from_python(py, capacity)?;
+    let (sender, receiver) = match arena.filter(|arena| !arena.is_none()) {
+        Some(_) => crate::channel::channel_in(capacity, arena::chosen(py, state, arena)?),
+        None => crate::channel(capacity),
+    };
     Owned::tuple(py, [ends::wrap(py, state, sender)?, ends::wrap(py, state, receiver)?])
+}
+
+fn lend(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<2> = Signature { function: "_lend", names: ["on_call", "body"], required: 2, positional: 2 };
+    let [on_call, body] = arguments.bind(py, &SIGNATURE)?;
+    safe::lend(py, on_call.expect("bind checks what is required"), body.expect("bind checks what is required"))
+}
+
+fn call_home(_: &State, py: Attached<'_>) -> PyResult<Owned> {
+    safe::call_home(py)?;
+    Ok(Owned::none(py))
 }
 
 fn redeem(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::pickled;
 use super::walk::{Part, Walk};
+use crate::Arena;
 use crate::channel::{Encoder, Message};
 use crate::cpython::intake;
 use crate::cpython::safe::{Attached, Basic, Borrowed, Owned, PyResult};
@@ -16,8 +17,8 @@ use crate::cpython::state::State;
 use crate::cpython::types::{array, ends};
 
 /// The message for `object`. Errors with NotShareable when the receiver could not have it, ArenaFull, and what reading a released
-/// Array gives.
-pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Message> {
+/// Array gives. Copies are made in `arena`, or else in the process's own.
+pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<Message> {
     // By far the most common message.
     if let Some(array) = array::cast(py, state, object) {
         let mut encoder = Encoder::default();
@@ -25,10 +26,10 @@ pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrow
         return Ok(encoder.finish());
     }
     let message = match survey(py, state, object)? {
-        Some(found) => write(py, state, object, in_shared_memory(py, state, found)?)?,
+        Some(found) => write(py, state, object, in_shared_memory(py, state, found, arena)?)?,
         None => None,
     };
-    message.map_or_else(|| pickled::encode(py, state, object), Ok)
+    message.map_or_else(|| pickled::encode(py, state, object, arena), Ok)
 }
 
 /// An ndarray, and the Array for it once there is one.
@@ -67,11 +68,10 @@ fn survey(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Opt
 }
 
 /// Copies those ndarrays that are not in shared memory.
-fn in_shared_memory(py: Attached<'_>, state: &State, mut found: VecDeque<Found>) -> PyResult<VecDeque<Found>> {
+fn in_shared_memory(py: Attached<'_>, state: &State, mut found: VecDeque<Found>, arena: Option<&Arena>) -> PyResult<VecDeque<Found>> {
     for Found { ndarray, array } in &mut found {
         if array.is_none() {
-            let arena = crate::Arena::shared().map_err(|error| state.errors.raise(py, &error))?;
-            *array = Some(intake::share(py, state, ndarray.get(), &arena)?);
+            *array = Some(intake::share_for_message(py, state, ndarray.get(), arena)?);
         }
     }
     Ok(found)

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::ffi::c_int;
 
+use crate::Arena;
 use crate::channel::{Encoder, Message};
 use crate::cpython::safe::{Attached, Borrowed, Owned, PyResult};
 use crate::cpython::shareable::Shared;
@@ -37,27 +38,26 @@ impl Pickling {
 }
 
 /// Errors with NotShareable, which names the part that cannot be pickled, and ArenaFull.
-pub(super) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Message> {
+pub(super) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<Message> {
     let dumped = state.pickling.functions(py)?.dumps.get().call(py, [object])?;
     let (stream, attachments) = (dumped.get().tuple_item(py, 0)?, dumped.get().tuple_item(py, 1)?);
     let attachments = attachments.get().items(py)?;
     let mut encoder = Encoder::default();
     encoder.pickle(stream.get().as_bytes(py)?, attachments.len());
     for attachment in attachments {
-        attach(py, state, &mut encoder, attachment.get())?;
+        attach(py, state, &mut encoder, attachment.get(), arena)?;
     }
     Ok(encoder.finish())
 }
 
 /// An Array, channel end, ndarray or exporter of a buffer.
-fn attach(py: Attached<'_>, state: &State, encoder: &mut Encoder, object: Borrowed<'_>) -> PyResult<()> {
+fn attach(py: Attached<'_>, state: &State, encoder: &mut Encoder, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<()> {
     match Shared::of(py, state, object)? {
         Some(Shared::Array(array)) => encoder.array(array),
         Some(Shared::Sender(sender)) => encoder.sender(sender),
         Some(Shared::Receiver(receiver)) => encoder.receiver(receiver),
         None => {
-            let arena = crate::Arena::shared().map_err(|error| state.errors.raise(py, &error))?;
-            let array = intake::share(py, state, object, &arena)?;
+            let array = intake::share_for_message(py, state, object, arena)?;
             if numpy_api::is_ndarray(py, state, object)? { encoder.ndarray(array) } else { encoder.array(array) }
         }
     }

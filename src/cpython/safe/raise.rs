@@ -54,6 +54,12 @@ impl Raised {
         unsafe { Owned::from_ptr(ffi::PyErr_GetRaisedException()) }
     }
 
+    /// Hands it to `sys.unraisablehook`, where there is nobody to raise it to.
+    pub(in crate::cpython) fn report(self, _: Attached<'_>, context: Borrowed<'_>) {
+        // SAFETY: attached; by the promise of `Raised` an exception is set; the context is alive.
+        unsafe { ffi::PyErr_WriteUnraisable(context.as_ptr()) };
+    }
+
     /// Whether it is an instance of `class`.
     pub(in crate::cpython) fn matches(&self, _: Attached<'_>, class: Borrowed<'_>) -> bool {
         // SAFETY: attached, the class is alive.

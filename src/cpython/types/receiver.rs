@@ -35,6 +35,7 @@ methods! {
         noargs "recv_nowait" => recv_nowait, "recv_nowait($self, /)\n--\n\nThe next message if there is one now. Raises as recv does.";
         fast "get" => get, "get($self, /, block=True, timeout=None)\n--\n\nThe next message, as queue.Queue spells it.";
         noargs "get_nowait" => recv_nowait, "get_nowait($self, /)\n--\n\nThe next message if there is one now, as queue.Queue spells it.";
+        noargs "_take" => take, "_take($self, /)\n--\n\nAs recv; returns the number of the message in this channel, whether it could be read, and itself or why not.";
         noargs "close" => ends::close, "close($self, /)\n--\n\nCloses this end; calls that wait on it raise Closed. Twice is fine.";
         noargs "clone" => ends::clone, "clone($self, /)\n--\n\nAnother Receiver of the same channel.";
         noargs "qsize" => ends::qsize, "qsize($self, /)\n--\n\nHow many messages were sent and not yet received.";
@@ -68,6 +69,18 @@ fn get(this: Me<'_>, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Own
 
 fn recv_nowait(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     recv_within(this, py, Timeout::Now)
+}
+
+/// No message is lost that cannot be read here: its number comes with the exception that says why.
+fn take(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
+    let state = State::of(py, this)?;
+    let message = waiting::receive(py, state, this.value(), Timeout::Forever)?;
+    let serial = Owned::unsigned(py, message.serial())?;
+    let (readable, content) = match messages::decode(py, state, message) {
+        Ok(content) => (true, content),
+        Err(raised) => (false, raised.take(py)),
+    };
+    Owned::tuple(py, [serial, Owned::bool(py, readable), content])
 }
 
 fn recv_within(this: Me<'_>, py: Attached<'_>, timeout: Timeout) -> PyResult<Owned> {

@@ -31,6 +31,9 @@ methods! {
         one "send_nowait" => send_nowait, "send_nowait($self, message, /)\n--\n\nSends if there is room now. Raises as send does.";
         fast "put" => put, "put($self, item, /, block=True, timeout=None)\n--\n\nSends, as queue.Queue spells it.";
         one "put_nowait" => send_nowait, "put_nowait($self, item, /)\n--\n\nSends if there is room now, as queue.Queue spells it.";
+        one "_post" => post, "_post($self, message, /)\n--\n\nAs send_nowait; returns the number of the message in this channel.";
+        one "_withdraw" => withdraw, "_withdraw($self, serial, /)\n--\n\nTakes the message of that number back. False when somebody has received it.";
+        one "_holds" => holds, "_holds($self, serial, /)\n--\n\nWhether the message of that number waits for a receiver.";
         noargs "close" => ends::close, "close($self, /)\n--\n\nCloses this end; calls that wait on it raise Closed. Twice is fine.";
         noargs "clone" => ends::clone, "clone($self, /)\n--\n\nAnother Sender of the same channel.";
         noargs "qsize" => ends::qsize, "qsize($self, /)\n--\n\nHow many messages were sent and not yet received.";
@@ -66,13 +69,31 @@ fn send_nowait(this: Me<'_>, py: Attached<'_>, message: Borrowed<'_>) -> PyResul
     send_within(this, py, message, Timeout::Now)
 }
 
+fn post(this: Me<'_>, py: Attached<'_>, message: Borrowed<'_>) -> PyResult<Owned> {
+    let state = State::of(py, this)?;
+    ends::check_open(this, py)?;
+    let message = messages::encode(py, state, message, this.value().arena())?;
+    let serial = this.value().post(message).map_err(|refused| state.errors.not_sent(py, &refused))?;
+    Owned::unsigned(py, serial)
+}
+
+fn withdraw(this: Me<'_>, py: Attached<'_>, serial: Borrowed<'_>) -> PyResult<Owned> {
+    let serial = serial.as_u64(py)?;
+    Ok(Owned::bool(py, this.value().withdraw(serial).is_some()))
+}
+
+fn holds(this: Me<'_>, py: Attached<'_>, serial: Borrowed<'_>) -> PyResult<Owned> {
+    let serial = serial.as_u64(py)?;
+    Ok(Owned::bool(py, this.value().holds(serial)))
+}
+
 fn send_within(this: Me<'_>, py: Attached<'_>, message: Borrowed<'_>, timeout: Timeout) -> PyResult<Owned> {
     let state = State::of(py, this)?;
     ends::check_open(this, py)?;
     if array::cast(py, state, message).is_none() {
         waiting::check_place(py, state, this.value(), timeout)?;
     }
-    let message = messages::encode(py, state, message)?;
+    let message = messages::encode(py, state, message, this.value().arena())?;
     waiting::send(py, state, this.value(), message, timeout)?;
     Ok(Owned::none(py))
 }

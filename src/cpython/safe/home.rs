@@ -1,0 +1,99 @@
+//! Calling back from another interpreter into the one that this thread came from.
+//!
+//! ```text
+//! one thread      main interpreter     lend ── body ── Interpreter.exec ─┐              ┌─ on_call ─┐
+//!                 sub-interpreter                                        └─ call_home ──┘           └─ goes on
+//! ```
+//! A thread that runs code in another interpreter has two thread states: the one it entered with, which sleeps below `exec`, and the
+//! one it runs with. [`call_home`] swaps them for the length of one call. So an interpreter that has finished something says so on
+//! its own thread: no thread waits for it at home, and none has to be woken.
+//!
+//! Neither arguments nor results cross; what there is to say waits in a channel. Both interpreters' GILs are never held at once.
+
+use std::cell::Cell;
+
+use pyo3_ffi as ffi;
+
+use super::{Attached, Borrowed, Owned, PyResult, Raised};
+
+thread_local! {
+    /// The innermost [`lend`] of this thread, or NULL.
+    ///
+    /// Invariant 1: it is NULL or points to a `Home` in the frame of a `lend` that runs on this thread.
+    static HOME: Cell<*const Home> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Where a thread came from.
+struct Home {
+    /// Invariant 2: this thread's state in the interpreter that called `lend`. It cannot be deleted before `lend` returns, as frames
+    /// of it are on the stack.
+    state: *mut ffi::PyThreadState,
+    /// Invariant 3: alive, and an object of that interpreter.
+    on_call: *mut ffi::PyObject,
+    outer: *const Home,
+}
+
+/// Puts the innermost home back when its `lend` is over.
+struct Restore(*const Home);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        HOME.set(self.0);
+    }
+}
+
+/// Calls `body()`. Code that it runs on this thread in other interpreters may call `on_call()` through [`call_home`].
+pub(in crate::cpython) fn lend(py: Attached<'_>, on_call: Borrowed<'_>, body: Borrowed<'_>) -> PyResult<Owned> {
+    let on_call = on_call.to_owned(py);
+    // SAFETY: attached, so there is a state.
+    let state = unsafe { ffi::PyThreadState_Get() };
+    let home = Home { state, on_call: on_call.as_ptr(), outer: HOME.get() };
+    let _restore = Restore(HOME.replace(&raw const home));
+    body.call(py, [])
+}
+
+/// Calls the function that this thread's [`lend`] was given, in the interpreter where that was. What it raises is reported there, as
+/// nobody here could read it. Errors with RuntimeError when this thread came from no other interpreter.
+pub(in crate::cpython) fn call_home(py: Attached<'_>) -> PyResult<()> {
+    // SAFETY: by invariant 1; it stays on the stack below this call.
+    let home = unsafe { HOME.get().as_ref() };
+    // SAFETY: attached, so there is a state.
+    let here = unsafe { ffi::PyThreadState_Get() };
+    let Some(home) = home.filter(|home| !std::ptr::eq(home.state, here)) else {
+        return Err(Raised::runtime_error(py, "this thread has not been lent by another interpreter, so there is nowhere to call"));
+    };
+    // What is called may itself run another interpreter, whose home it is.
+    let _restore = Restore(HOME.replace(home.outer));
+    let _return = Swap::to(py, home.state);
+    // SAFETY: `Swap` has attached this thread to the home interpreter until it is dropped.
+    let there = unsafe { Attached::assume() };
+    // SAFETY: by invariant 3.
+    let on_call = unsafe { Borrowed::from_ptr(home.on_call) };
+    if let Err(raised) = on_call.call(there, []) {
+        raised.report(there, on_call);
+    }
+    Ok(())
+}
+
+/// This thread runs with another of its states, and gets its own back at the end.
+struct Swap(*mut ffi::PyThreadState);
+
+impl Swap {
+    /// `state` is a detached state of this thread.
+    fn to(_: Attached<'_>, state: *mut ffi::PyThreadState) -> Swap {
+        // SAFETY: attached; nothing is called with this `Attached` until the state is back.
+        let own = unsafe { ffi::PyEval_SaveThread() };
+        // SAFETY: by invariant 2 a state of this thread, detached since the thread entered another interpreter.
+        unsafe { ffi::PyEval_RestoreThread(state) };
+        Swap(own)
+    }
+}
+
+impl Drop for Swap {
+    fn drop(&mut self) {
+        // SAFETY: attached with the state that `to` restored: whatever ran since has come back to it.
+        unsafe { ffi::PyEval_SaveThread() };
+        // SAFETY: saved by `to` on this thread.
+        unsafe { ffi::PyEval_RestoreThread(self.0) };
+    }
+}
