@@ -56,18 +56,29 @@ def loads(stream: bytes, taken: list[object], /) -> object:
     return pickle.loads(stream, buffers=taken)
 
 
+class _Taken:
+    """What was taken out. Apart from the pickler, which could not refer to a method of its own without living on until gc runs."""
+
+    def __init__(self) -> None:
+        self.objects: list[object] = []
+        #: What the next `_PLACE` stands for.
+        self.next: object = None
+
+    def take(self, buffer: pickle.PickleBuffer) -> None:
+        self.objects.append(self.next if buffer is _PLACE else buffer.raw())
+
+
 class _Pickler(pickle.Pickler):
     def __init__(self, stream: io.BytesIO) -> None:
-        super().__init__(stream, protocol=5, buffer_callback=self._take)
-        self.taken: list[object] = []
-        #: What the next `_PLACE` stands for.
-        self._next: object = None
+        self._taken = _Taken()
+        super().__init__(stream, protocol=5, buffer_callback=self._taken.take)
 
-    def _take(self, buffer: pickle.PickleBuffer) -> None:
-        self.taken.append(self._next if buffer is _PLACE else buffer.raw())
+    @property
+    def taken(self) -> list[object]:
+        return self._taken.objects
 
     def _out_of_band(self, obj: object) -> tuple[Any, ...]:
-        self._next = obj
+        self._taken.next = obj
         return attached, (_PLACE,)
 
     def reducer_override(self, obj: Any) -> Any:

@@ -30,9 +30,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
-from . import _main, interpreters
+from . import _main, _outcome, interpreters
 from ._core import Receiver, Sender, channel
 from ._function import portable
+from ._outcome import Outcome
 from .errors import Empty, Ended, WorkerError
 
 _numbers = itertools.count(1)
@@ -117,60 +118,38 @@ class _Run:
     def __init__(self, name: str) -> None:
         self.name = name
         self.interpreter_id: int | None = None
-        self._value: object = None
-        self._error: BaseException | None = None
+        self._outcome = Outcome(None, None)
         #: Whether somebody has seen the outcome: an error that nobody joins for is printed, not lost.
         self._seen = False
 
     def __call__(self, orders: Receiver, running: Sender) -> None:
         with running:
-            self._work(orders)
+            try:
+                self._outcome = self._work(orders)
+            except BaseException as failure:  # join raises it where somebody sees it
+                error = WorkerError(f"worker {self.name!r} could not run: {failure}")
+                error.__cause__ = failure
+                self._outcome = Outcome(None, error)
 
-    def _work(self, orders: Receiver) -> None:
+    def _work(self, orders: Receiver) -> Outcome:
         report, reports = channel()
-        try:
-            # Sending an end makes another one on the same channel, so ours are closed whatever happened.
-            with orders, report, interpreters.create() as interpreter:
-                self.interpreter_id = interpreter.id
-                # crossbuf itself must be found before the ends can arrive.
-                interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
-                interpreter.prepare_main(orders=orders, report=report)
-                interpreter.exec("from crossbuf._worker import work; work(globals().pop('orders'), globals().pop('report'))")
-        except BaseException as failure:  # join raises it where somebody sees it
-            self._error = WorkerError(f"worker {self.name!r} could not run: {failure}")
-            self._error.__cause__ = failure
-        else:
-            self._read(reports)
-
-    def _read(self, reports: Receiver) -> None:
-        kind = text = ""
-        try:
-            kind, payload, text = reports.recv_nowait()
-            if kind == "returned":
-                self._value = payload
-            else:
-                (self._error,) = reports.recv_nowait()
-                self._error.__cause__ = WorkerTraceback(text)
-        except Exception as failure:  # a class that exists there only, or one whose pickle cannot be read
-            done = f"raised {payload}" if kind == "raised" else "returned"
-            self._error = WorkerError(f"worker {self.name!r} {done}, which cannot be rebuilt here: {failure}\n{text}".rstrip())
-            self._error.__cause__ = failure
+        # Sending an end makes another one on the same channel, so ours are closed whatever happened.
+        with orders, report, interpreters.create() as interpreter:
+            self.interpreter_id = interpreter.id
+            # crossbuf itself must be found before the ends can arrive.
+            interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
+            interpreter.prepare_main(orders=orders, report=report)
+            interpreter.exec("from crossbuf._worker import work; work(globals().pop('orders'), globals().pop('report'))")
+        reports.recv_nowait()  # the tag: there is one call only
+        return _outcome.read(reports, f"worker {self.name!r}")
 
     def outcome(self) -> object:
         self._seen = True
-        if self._error is not None:
-            raise self._error
-        return self._value
+        return self._outcome.get()
 
     def __del__(self) -> None:
+        error = self._outcome.error
         # SystemExit is how a worker that waits is told that the process ends.
-        if self._error is not None and not self._seen and not isinstance(self._error, SystemExit) and sys.stderr is not None:
+        if error is not None and not self._seen and not isinstance(error, SystemExit) and sys.stderr is not None:
             print(f"crossbuf: worker {self.name!r} failed and nobody joined it:", file=sys.stderr)
-            traceback.print_exception(self._error)
-
-
-class WorkerTraceback(Exception):
-    """The cause of an exception that `Worker.join` raises: where in the worker it came from."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(f'\n"""\n{text}"""')
+            traceback.print_exception(error)

@@ -163,7 +163,7 @@ def test_an_exception_that_cannot_be_rebuilt_or_sent_is_told() -> None:
 def test_a_result_that_cannot_cross_is_an_error() -> None:
     with pytest.raises((TypeError, pickle.PicklingError), match="lock"):
         cb.spawn(return_a_lock).join()
-    with pytest.raises(cb.WorkerError, match="returned, which cannot be rebuilt here"):
+    with pytest.raises(cb.WorkerError, match="returned what cannot be rebuilt here"):
         cb.spawn(return_what_only_the_worker_has).join()
 
 

@@ -1,0 +1,92 @@
+"""One worker of a pool, as seen from outside: a thread, and the interpreter that it runs.
+
+```text
+thread  ── create interpreter ── work ──────┬────────────── close ── another, or end
+                                            │ call home
+                                            └─ read the outcome, settle the future
+```
+"""
+
+import contextlib
+import sys
+from typing import Literal
+
+from .. import _main, _outcome, interpreters
+from .._core import Arena, _lend, channel
+from .._outcome import Outcome
+from ..errors import Empty, Ended
+from ._calls import Calls
+from ._worker import Setup
+
+_WORK = """
+from crossbuf.futures._worker import work
+work(globals().pop("orders"), globals().pop("report"), globals().pop("setup"))
+"""
+
+
+class InitializerFailed(Exception):
+    """A worker's initializer raised, or it could not be prepared."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Plan:
+    """What all workers of a pool have in common."""
+
+    def __init__(
+        self,
+        arena: Arena | None,
+        initializer: tuple[object, tuple[object, ...]] | None,
+        limit: int | None,
+        numpy: Literal["auto"] | bool,
+        blas_threads: int | None,
+    ) -> None:
+        self.arena = arena
+        self.initializer = initializer
+        self.setup = Setup(_main.source(), list(sys.argv), limit, numpy)
+        self.blas_threads = blas_threads
+
+
+class Lane:
+    """Runs one interpreter after another."""
+
+    def __init__(self, name: str, calls: Calls, plan: Plan) -> None:
+        self.name = name
+        self._calls = calls
+        self._plan = plan
+        _, self._reports = channel()
+        #: What the initializer raised.
+        self._failure: BaseException | None = None
+
+    def run(self) -> None:
+        """One interpreter, until it has reached its limit or there are no orders. Raises what breaks the pool."""
+        report, self._reports = channel(arena=self._plan.arena)
+        setup, setups = channel(arena=self._plan.arena)
+        orders = self._calls.reader.clone()
+        with report, setup, setups, orders, interpreters.create() as interpreter:
+            interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
+            interpreter.prepare_main(orders=orders, report=report, setup=setups)
+            # Only the interpreter's own ends are open while it works.
+            for end in (orders, report, setups):
+                end.close()
+            setup.send(tuple(self._plan.setup))
+            setup.send(self._plan.initializer)
+            _lend(self._settle, lambda: interpreter.exec(_WORK))
+        if self._failure is not None:
+            raise InitializerFailed(self._failure)
+
+    def fail_lost(self, error: BaseException) -> None:
+        """Gives the error to the call that the interpreter had begun when it was lost."""
+        with contextlib.suppress(Empty, Ended):
+            self._calls.settle(self._reports.recv_nowait(), Outcome(None, error))
+
+    def _settle(self) -> None:
+        """Called by the worker, on this thread, when it has reported."""
+        serial = self._reports.recv_nowait()
+        outcome = _outcome.read(self._reports, f"a worker ({self.name})")
+        if serial is not None:
+            self._calls.settle(serial, outcome)
+        elif outcome.error is not None:
+            self._failure = outcome.error

@@ -1,0 +1,134 @@
+"""What the workers of the pool tests run. Imported in each of them, so it imports little."""
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+import crossbuf as cb
+
+#: What the initializer of this interpreter was given.
+given: list[object] = []
+
+
+@dataclass
+class Frame:
+    number: int
+    pixels: object
+    masks: dict[str, object]
+
+
+class NeedsTwo(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def identity(*args):
+    return args[0]
+
+
+def capture(*args, **kwargs):
+    return args, kwargs
+
+
+def interpreter():
+    """A number that differs between interpreters."""
+    return id(sys)
+
+
+def thread_name():
+    return threading.current_thread().name
+
+
+def take(*args):
+    given.extend(args)
+
+
+def look():
+    return list(given)
+
+
+def fail(*args):
+    raise LookupError(*args)
+
+
+def fail_unreadable():
+    raise NeedsTwo("first", "second")
+
+
+def fail_unsendable():
+    error = ValueError("holds a lock")
+    error.lock = threading.Lock()
+    raise error
+
+
+def lock():
+    return threading.Lock()
+
+
+def leave(code):
+    sys.exit(code)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def wait_for(receiver):
+    """What comes, once it comes."""
+    return receiver.recv()
+
+
+def meet(sender, receiver):
+    """Returns when somebody else does the same with the other ends."""
+    sender.send(None)
+    receiver.recv()
+
+
+def put(sender, value):
+    sender.send(value)
+
+
+def sleep(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def slowly(x):
+    time.sleep(0.01)
+    return x
+
+
+def die():
+    """Takes away what the worker lives on: the channel that it reports to."""
+    frame = sys._getframe()
+    while "report" not in frame.f_locals:
+        frame = frame.f_back
+    frame.f_locals["report"].close()
+
+
+def kind_and_address(array):
+    return type(array).__name__, (array.address if isinstance(array, cb.Array) else array.__array_interface__["data"][0])
+
+
+def total(array):
+    """The sum, with NumPy or without."""
+    return float(sum(array.tolist())) if isinstance(array, cb.Array) else float(array.sum())
+
+
+def first_of(frame):
+    return frame.pixels[0], frame.masks["left"]
+
+
+def ones(n):
+    """An array that the worker makes without NumPy."""
+    draft = cb.empty((n,), "f8")
+    memoryview(draft)[:] = memoryview(bytearray(b"\0\0\0\0\0\0\xf0\x3f" * n)).cast("d")
+    return draft.freeze()
+
+
+def nested_pool(x):
+    from crossbuf.futures import InterpreterPoolExecutor
+
+    with InterpreterPoolExecutor(1) as pool:
+        return pool.submit(identity, x).result()
