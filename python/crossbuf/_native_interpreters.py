@@ -6,15 +6,38 @@ and `interpreters.py` gives them their texts.
 
 import sys
 
+if sys.version_info >= (3, 13):
+    import _interpreters
+
+    def current_id() -> int:
+        """The number of this interpreter; the main one's is 0."""
+        return int(_interpreters.get_current()[0])
+
+    def owns_its_gil() -> bool:
+        """Whether this interpreter has a GIL and an allocator of its own."""
+        config = _interpreters.get_config(current_id())
+        return config.gil == "own" and not config.use_main_obmalloc
+
+else:
+    import _xxsubinterpreters  # type: ignore[import-not-found]
+
+    def current_id() -> int:
+        return int(_xxsubinterpreters.get_current())
+
+    def owns_its_gil() -> bool:
+        raise NotImplementedError("3.12 does not tell")
+
+
+def is_main() -> bool:
+    """Whether this is the main interpreter."""
+    return current_id() == 0
+
+
 if sys.version_info >= (3, 14):
     from concurrent import interpreters as _library
 
     REFUSED: type[Exception] = _library.InterpreterError
     UNSHAREABLE: type[Exception] = _library.NotShareableError
-
-    def is_main() -> bool:
-        """Whether this is the main interpreter."""
-        return _library.get_current() == _library.get_main()
 
     class Native:
         def __init__(self) -> None:
@@ -39,13 +62,8 @@ if sys.version_info >= (3, 14):
             self._interpreter.close()
 
 elif sys.version_info >= (3, 13):
-    import _interpreters
-
     REFUSED: type[Exception] = _interpreters.InterpreterError
     UNSHAREABLE: type[Exception] = _interpreters.NotShareableError
-
-    def is_main() -> bool:
-        return bool(_interpreters.get_current()[0] == _interpreters.get_main()[0])
 
     class Native:
         def __init__(self) -> None:
@@ -65,13 +83,8 @@ elif sys.version_info >= (3, 13):
             _interpreters.destroy(self.id)
 
 else:
-    import _xxsubinterpreters  # type: ignore[import-not-found]
-
     REFUSED: type[Exception] = RuntimeError
     UNSHAREABLE: type[Exception] = ValueError
-
-    def is_main() -> bool:
-        return bool(_xxsubinterpreters.get_current() == _xxsubinterpreters.get_main())
 
     # 3.12 tells only the type and text of what code raised, so the code tells its traceback itself.
     _TELL = """

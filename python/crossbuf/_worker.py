@@ -8,7 +8,7 @@ report:  one call's outcome
 
 import sys
 
-from . import _main, _outcome
+from . import _main, _outcome, isolation
 from ._core import Receiver, Sender
 
 
@@ -20,6 +20,7 @@ def work(orders: Receiver, report: Sender) -> None:
 
 def _run(orders: Receiver) -> object:
     main, sys.argv = orders.recv_nowait()
+    isolation.enable_on_demand()
     _main.install(main)
     function, arguments = orders.recv_nowait()
     return function(*arguments)

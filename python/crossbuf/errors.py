@@ -15,9 +15,10 @@ Error
 │   ├── Ended            (EOFError)     the other side is done: no message is left and none will come
 │   ├── Empty            (queue.Empty)  no message within the time given
 │   └── Full             (queue.Full)   no room within the time given
-└── InterpreterError     (RuntimeError)
-    ├── ExecutionFailed                 code in another interpreter raised; its traceback is in the text
-    └── WorkerError                     a worker could not start, or raised what cannot be sent to you
+├── InterpreterError     (RuntimeError)
+│   ├── ExecutionFailed                 code in another interpreter raised; its traceback is in the text
+│   └── WorkerError                     a worker could not start, or raised what cannot be sent to you
+└── IsolationError       (ImportError)  a package cannot be loaded from private copies in this interpreter
 ```
 
 Each class also inherits the builtin that fits, so code written for `queue.Queue` or for `MemoryError` works unchanged.
@@ -94,3 +95,7 @@ class ExecutionFailed(InterpreterError):
 
 class WorkerError(InterpreterError):
     """A worker could not start, or what it raised or returned cannot be rebuilt here. The text holds what is known of it."""
+
+
+class IsolationError(Error, ImportError):
+    """A package cannot be loaded from private copies in this interpreter. The text says why, and what would help."""

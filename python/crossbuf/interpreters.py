@@ -19,13 +19,18 @@ What CPython leaves to the caller:
 - Use an interpreter from one thread that is not the main one, as `crossbuf.spawn` does: on 3.14 every new thread state on the
   main thread costs a read of `/proc/self/maps`.
 - Nothing may run in an interpreter when it is closed. Threads started inside are waited for.
+- `os.fork` while there are other interpreters makes a child that crashes (python/cpython#101437). Importing this module in the main
+  interpreter makes it warn. `subprocess` and multiprocessing's "spawn" and "forkserver" are safe.
 
 This is no pool and no executor; for one function in one interpreter there is `crossbuf.spawn`.
 """
 
+import weakref
 from types import TracebackType
 from typing import Self
 
+from . import _cautions
+from ._core import _unload_copies
 from ._native_interpreters import REFUSED, UNSHAREABLE, Native, is_main
 from .errors import ExecutionFailed, InterpreterError, NotShareable
 
@@ -34,6 +39,12 @@ if is_main():
     import datetime as datetime
 
     from . import _pickling as _pickling
+
+#: Those that were made here and are not closed.
+_open: "weakref.WeakSet[Interpreter]" = weakref.WeakSet()
+
+if is_main():
+    _cautions.watch_forks(lambda: len(_open))
 
 
 def create() -> "Interpreter":
@@ -44,7 +55,7 @@ def create() -> "Interpreter":
 class Interpreter:
     """One sub-interpreter. `create` makes them; `exec` blocks its caller's thread and nobody else."""
 
-    __slots__ = ("_closed", "_native", "id")
+    __slots__ = ("__weakref__", "_closed", "_native", "id")
 
     #: The number by which CPython knows it, unique in the process.
     id: int
@@ -53,6 +64,7 @@ class Interpreter:
         self._native = native
         self._closed = False
         self.id = native.id
+        _open.add(self)
 
     def exec(self, code: str, /) -> None:
         """Runs `code` in the interpreter's `__main__`.
@@ -91,7 +103,7 @@ class Interpreter:
         return not self._closed and self._native.is_running()
 
     def close(self) -> None:
-        """Ends the interpreter; what it owned is freed. Closing twice does nothing.
+        """Ends the interpreter; what it owned is freed, and private copies of NumPy's libraries are unloaded. Closing twice does nothing.
 
         Raises `InterpreterError` while code runs in it.
         """
@@ -102,6 +114,9 @@ class Interpreter:
         except REFUSED as refusal:
             raise self._refused("close", refusal) from refusal
         self._closed = True
+        _open.discard(self)
+        if _unload_copies(self.id):
+            _cautions.interpreter_closed()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What ``statistics()`` returns: frozen records of counts at one moment."""
+"""What ``statistics()`` and ``isolation.status()`` return: frozen records of one moment."""
 
 from typing import NamedTuple
 
@@ -43,3 +43,25 @@ class ChannelStatistics(NamedTuple):
     """Messages ever sent."""
     received: int
     """Messages ever received."""
+
+
+class IsolatedModule(NamedTuple):
+    """An extension module that an interpreter has loaded from a private copy."""
+
+    name: str
+    path: str
+    """Where the original lies."""
+    bytes: int
+    """The size of the copy."""
+
+
+class IsolationStatus(NamedTuple):
+    """What `crossbuf.isolation` does in one interpreter."""
+
+    interpreter: int
+    packages: dict[str, str]
+    """The versions of the packages that are enabled."""
+    modules: tuple[IsolatedModule, ...]
+    """What was loaded from copies, in that order."""
+    bytes: int
+    """The size of all copies."""

@@ -41,6 +41,7 @@ errors! {
     ended = c"Ended",
     full = c"Full",
     handle = c"HandleError",
+    isolation = c"IsolationError",
     layout = c"LayoutError",
     not_shareable = c"NotShareable",
     stale_handle = c"StaleHandle",

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use pyo3_ffi as ffi;
 
 use super::safe::entry::noargs;
-use super::safe::{Attached, Keepsake, Owned, PyResult, Raised, Table, bound, kept};
+use super::safe::{Attached, Keepsake, Owned, PyResult, Raised, Table, bound, interpreter_id, kept};
 use crate::channel::{WeakEnd, wake_everyone};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -46,7 +46,7 @@ impl Lifetime {
     /// The life of the interpreter to which this thread is attached.
     pub(super) fn current(py: Attached<'_>) -> PyResult<Arc<Lifetime>> {
         let lifetime = kept(py, || Lifetime {
-            is_main: is_main_interpreter(py),
+            is_main: interpreter_id(py) == 0,
             ending: AtomicBool::new(false),
             ends: Mutex::new(Ends { known: Vec::new(), sweep_at: 64 }),
         })?;
@@ -205,11 +205,4 @@ impl Registered {
         };
         self.all.as_ref().map_or(0, length)
     }
-}
-
-fn is_main_interpreter(_: Attached<'_>) -> bool {
-    // SAFETY: attached, so there is an interpreter.
-    let interpreter = unsafe { ffi::PyInterpreterState_Get() };
-    // SAFETY: the interpreter to which this thread is attached. The main one is always number 0.
-    unsafe { ffi::PyInterpreterState_GetID(interpreter) == 0 }
 }

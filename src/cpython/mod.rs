@@ -18,6 +18,7 @@ mod handles;
 mod indexing;
 mod intake;
 mod intake_buffer;
+mod isolation;
 mod lifetime;
 mod messages;
 mod module;

@@ -7,7 +7,7 @@ use pyo3_ffi as ffi;
 use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, entry, methods};
 use super::state::{self, State};
 use super::types::{arena, array, ends};
-use super::{handles, records, shareable, tickets};
+use super::{handles, isolation, records, shareable, tickets};
 
 methods! {
     static FUNCTIONS for &State {
@@ -19,6 +19,12 @@ methods! {
         fast "_lend" => lend, "_lend($module, on_call, body, /)\n--\n\nCalls body(). Code that it runs on this thread in other interpreters may call on_call() by _call_home().";
         noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
         noargs "_is_ending" => is_ending, "_is_ending($module, /)\n--\n\nWhether this interpreter is about to join its threads, so that nobody may wait in channels any more.";
+        fast "_load_copy" => isolation::load_copy, "_load_copy($module, spec, single_phase, unloadable, /)\n--\n\nThe module of the spec, of a copy that belongs to this interpreter. Raises IsolationError.";
+        one "_execute_copy" => isolation::execute_copy, "_execute_copy($module, module, /)\n--\n\nRuns the second phase of a module that _load_copy gave.";
+        noargs "_copies" => isolation::copies, "_copies($module, /)\n--\n\nA (name, path, bytes) for each copy that this interpreter has.";
+        one "_unload_copies" => isolation::unload_copies, "_unload_copies($module, interpreter, /)\n--\n\nUnloads the copies of an interpreter that was closed. Returns how many it had.";
+        one "_hold_openblas" => isolation::hold_openblas, "_hold_openblas($module, threads, /)\n--\n\nSets the threads of each OpenBLAS in this process, also of those loaded later, until it is released.";
+        noargs "_release_openblas" => isolation::release_openblas, "_release_openblas($module, /)\n--\n\nGives each OpenBLAS its threads back, when nobody holds the limit any more.";
         one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
     }
 }

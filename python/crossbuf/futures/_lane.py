@@ -45,8 +45,7 @@ class Plan:
     ) -> None:
         self.arena = arena
         self.initializer = initializer
-        self.setup = Setup(_main.source(), list(sys.argv), limit, numpy)
-        self.blas_threads = blas_threads
+        self.setup = Setup(_main.source(), list(sys.argv), limit, numpy, blas_threads)
 
 
 class Lane:

@@ -9,11 +9,13 @@ report:   the outcome of the initializer, if there is one, then one for each ord
 After each outcome the worker calls home: the thread goes back to the interpreter it came from, settles the future, and returns.
 """
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from .. import _main, _outcome
-from .._core import Receiver, Sender, _call_home
+from .. import _main, _outcome, isolation
+from .._core import Receiver, Sender, _call_home, _hold_openblas, _release_openblas
 from ..errors import Ended
 from ._orders import Reader
 
@@ -27,6 +29,8 @@ class Setup(NamedTuple):
     limit: int | None
     #: Whether it loads NumPy: "auto" where it can.
     numpy: Literal["auto"] | bool
+    #: What a BLAS that it loads is set to; None leaves it.
+    blas_threads: int | None
 
 
 def work(orders: Receiver, report: Sender, setup: Receiver) -> None:
@@ -35,13 +39,32 @@ def work(orders: Receiver, report: Sender, setup: Receiver) -> None:
         about = Setup(*setup.recv_nowait())
         sys.argv = about.argv
         _main.install(about.main)
-        initialized = _outcome.tell(report, None, _initialize, (setup,), {})
-        _call_home()
-        if initialized:
-            _serve(orders, report, about.limit)
+        with _limited_blas(about.blas_threads):
+            initialized = _outcome.tell(report, None, _initialize, (about, setup), {})
+            _call_home()
+            if initialized:
+                _serve(orders, report, about.limit)
 
 
-def _initialize(setup: Receiver) -> None:
+@contextlib.contextmanager
+def _limited_blas(threads: int | None) -> Iterator[None]:
+    """All workers of the process together hold it, so the last one to end gives it back."""
+    if threads is None:
+        yield
+        return
+    _hold_openblas(threads)
+    try:
+        yield
+    finally:
+        _release_openblas()
+
+
+def _initialize(about: Setup, setup: Receiver) -> None:
+    if about.numpy:
+        isolation.enable_on_demand()
+    if about.numpy is True:
+        isolation.enable("numpy")
+        import numpy as numpy
     initializer = setup.recv_nowait()
     if initializer is not None:
         function, arguments = initializer

@@ -78,6 +78,8 @@ class InterpreterPoolExecutor(Executor):
             raise TypeError(f"initializer must be a callable, not {type(initializer).__qualname__}")
         if max_tasks_per_child is not None and max_tasks_per_child <= 0:
             raise ValueError(f"max_tasks_per_child must be greater than 0 or None, not {max_tasks_per_child}")
+        if blas_threads is not None and blas_threads <= 0:
+            raise ValueError(f"blas_threads must be greater than 0 or None, not {blas_threads}")
         if numpy not in ("auto", True, False):
             raise ValueError(f'numpy must be "auto", True or False, not {numpy!r}')
         prefix = thread_name_prefix or f"InterpreterPoolExecutor-{next(_numbers)}"

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use pyo3_ffi as ffi;
+
 /// This thread is attached to an interpreter: it holds that interpreter's GIL.
 ///
 /// Invariant 1: a value exists only on a thread that is attached, for as long as `'py` lasts. It is made at each C
@@ -15,4 +17,12 @@ impl Attached<'_> {
     pub(in crate::cpython) unsafe fn assume() -> Self {
         Attached(PhantomData)
     }
+}
+
+/// The number by which CPython knows the interpreter. No other of the process ever has it; the main one's is 0.
+pub(in crate::cpython) fn interpreter_id(_: Attached<'_>) -> i64 {
+    // SAFETY: attached, so there is an interpreter.
+    let interpreter = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: the interpreter to which this thread is attached.
+    unsafe { ffi::PyInterpreterState_GetID(interpreter) }
 }

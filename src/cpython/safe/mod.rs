@@ -23,7 +23,7 @@ mod object;
 mod raise;
 
 pub(super) use arguments::{Arguments, Signature};
-pub(super) use attached::Attached;
+pub(super) use attached::{Attached, interpreter_id};
 pub(super) use basic::{Basic, run_signal_handlers};
 pub(super) use buffer::BufferView;
 pub(super) use detach::detach;

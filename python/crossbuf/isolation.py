@@ -1,0 +1,249 @@
+"""NumPy in every interpreter: extension modules loaded from copies that belong to one interpreter each.
+
+```text
+import numpy ── Finder, for enabled packages ── extension module? ── no ──▶ as always
+                                                       └── yes ──▶ private copy in memory, initialized in this interpreter
+```
+```python
+crossbuf.isolation.enable("numpy")     # in any interpreter that owns its GIL, before the first import
+import numpy as np
+```
+
+NumPy keeps state in static variables, so CPython refuses to load it in interpreters with their own GIL. A copy of its libraries has
+static variables of its own. Workers of `crossbuf.spawn` and of `crossbuf.futures` do this by themselves, for NumPy, SciPy and pandas.
+
+What is promised: on CPython 3.13 to 3.15, on Linux with glibc, NumPy 2.4 and 2.5 pass NumPy's own tests in such interpreters, but for
+a few that are listed with their reasons; SciPy 1.18 and pandas 3.1 (without pyarrow) work in crossbuf's own tests. Neither project
+supports it: report trouble to crossbuf first. What is not:
+
+- Objects belong to their interpreter. Send arrays through channels; nothing else makes them safe to use in another one.
+- Code that finds extension modules otherwise than by `import` gets CPython's refusal, and so does every package not enabled here.
+- Libraries that a package brings along are shared by all interpreters: the number of OpenBLAS's threads is that of the process.
+- Each interpreter that imports NumPy takes about as much memory and time as a process that does. CPython gives back little of the
+  memory when it is closed: keep interpreters and use them again.
+- The environment variable `CROSSBUF_ISOLATION=off` forbids all of it.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
+from types import ModuleType
+from typing import NamedTuple
+
+from ._core import _copies, _execute_copy, _load_copy
+from ._native_interpreters import current_id, owns_its_gil
+from .errors import IsolationError
+from .records import IsolatedModule, IsolationStatus
+
+
+class _Tested(NamedTuple):
+    """A package that is known to work."""
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    #: Packages that it imports and that are to be loaded so, too.
+    needs: tuple[str, ...] = ()
+    #: Whether its copies can be unloaded when their interpreter is closed: others have threads that may be in them still.
+    unloadable: bool = False
+
+
+_TESTED = {
+    "numpy": _Tested((2, 4), (2, 5), unloadable=True),
+    "scipy": _Tested((1, 17), (1, 18), ("numpy",)),
+    "pandas": _Tested((3, 0), (3, 1), ("numpy",)),
+}
+
+_SHARED_STATE = "keeps state of the process in a library that all interpreters would share"
+_DENIED = {
+    "grpc": "runs Python code on threads of its own, which would enter the main interpreter instead of this one",
+    "llvmlite": _SHARED_STATE,
+    "numba": _SHARED_STATE,
+    "polars": "runs Python code on threads of its own, which would enter the main interpreter instead of this one",
+    "pyarrow": "keeps Python objects in a library that all interpreters would share",
+}
+
+
+def enable(*packages: str, untested: bool = False) -> None:
+    """Loads extension modules of these packages, and those that they need, from private copies in this interpreter from now on.
+
+    `packages`: names that are imported, as "numpy"; call it before they are. `untested`: take other packages than NumPy, SciPy and
+    pandas, and other versions, with a warning: they may give wrong results or crash.
+
+    Does nothing in the main interpreter, where packages load by themselves. Raises `IsolationError` where it cannot be done, and
+    then enables none of them.
+    """
+    if current_id() == 0:
+        return
+    wanted = [name for name in _with_needs(packages) if _finder.packages.get(name, _decide) is not None]
+    for name in wanted:
+        if (why := _obstacle(name, untested)) is not None:
+            raise IsolationError(f"{name} cannot be loaded in interpreter {current_id()}: {why}")
+    for name in wanted:
+        if untested and _untested(name) is not None:
+            warnings.warn(f"{_untested(name)}; it may give wrong results or crash", RuntimeWarning, stacklevel=2)
+        _finder.packages[name] = None
+    _install(_finder)
+
+
+def enable_on_demand() -> None:
+    """Enables all tested packages, when they are imported first. One that cannot be loaded says why then."""
+    if current_id() != 0:
+        for name in _TESTED:
+            _finder.packages.setdefault(name, _decide)
+        _install(_finder)
+
+
+def obstacle(*packages: str) -> str | None:
+    """Why `enable` would refuse these packages in an interpreter that owns its GIL; None when it would not.
+
+    In the main interpreter it tells what other interpreters of this process would meet.
+    """
+    return next((f"{name}: {why}" for name in _with_needs(packages) if (why := _obstacle(name, False)) is not None), None)
+
+
+def status() -> IsolationStatus:
+    """What is enabled in this interpreter, and what was loaded from copies."""
+    modules = tuple(IsolatedModule(*copy) for copy in _copies())
+    packages = {name: _version(name) or "unknown" for name in _finder.packages}
+    return IsolationStatus(current_id(), packages, modules, sum(module.bytes for module in modules))
+
+
+def _with_needs(packages: Sequence[str]) -> list[str]:
+    """Each once, after what it needs."""
+    wanted: dict[str, None] = {}
+    for name in packages:
+        if not name.isidentifier():
+            raise ValueError(f'enable takes names of packages that can be imported, as "numpy", not {name!r}')
+        if name in _TESTED:
+            wanted.update(dict.fromkeys(_TESTED[name].needs))
+        wanted[name] = None
+    return list(wanted)
+
+
+def _obstacle(name: str, untested: bool) -> str | None:
+    return next(_obstacles(name, untested), None)
+
+
+def _obstacles(name: str, untested: bool) -> Iterator[str]:
+    """What forbids it, the gravest first."""
+    if os.environ.get("CROSSBUF_ISOLATION") == "off":
+        yield "the environment variable CROSSBUF_ISOLATION is off"
+    here = sys.implementation.name, sys.version_info[:2]
+    if not ("cpython", (3, 13)) <= here < ("cpython", (3, 16)) or "t" in sys.abiflags:
+        yield f"it needs CPython 3.13, 3.14 or 3.15 with a GIL, and this is {here[0]} {sys.version.split()[0]}{sys.abiflags}"
+    if not _has_glibc():
+        yield f"it needs Linux with glibc, and this is {sys.platform}"
+    if current_id() != 0 and not owns_its_gil():
+        yield "this interpreter shares the main one's GIL and memory; make one that does not, with crossbuf.interpreters.create"
+    if name in _DENIED:
+        yield f"{name} {_DENIED[name]}; nothing helps but a process of its own"
+    if current_id() != 0 and name in sys.modules and name not in _finder.packages:
+        yield f"{name} is imported in this interpreter already; call enable before"
+    if PathFinder.find_spec(name) is None:
+        yield f"{name} is not found in sys.path {sys.path}"
+    if not untested and (why := _untested(name)) is not None:
+        yield f"{why}; untested=True tries it all the same, at your own risk"
+
+
+def _untested(name: str) -> str | None:
+    """Why the package is not known to work."""
+    if name not in _TESTED:
+        return f"{name} is not among the packages that are tested so ({', '.join(_TESTED)})"
+    tested, version = _TESTED[name], _version(name)
+    if version is not None and tested.first <= _major_minor(version) <= tested.last:
+        return None
+    first, last = (".".join(map(str, bound)) for bound in (tested.first, tested.last))
+    return f"{name} is tested from {first} to {last}, and {'its version is not known' if version is None else f'this is {version}'}"
+
+
+def _version(name: str) -> str | None:
+    """By the name of the folder that installers leave. `importlib.metadata` takes longer to import than this to run."""
+    spec = PathFinder.find_spec(name)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        with os.scandir(folder.rpartition("/")[0]) as beside:
+            for entry in beside:
+                project, _, rest = entry.name.partition("-")
+                if project == name and rest.endswith((".dist-info", ".egg-info")):
+                    return rest.rpartition(".")[0]
+    return None
+
+
+def _major_minor(version: str) -> tuple[int, int]:
+    major, minor, *_ = (*(int(part) if part.isdigit() else 0 for part in version.split(".")), 0, 0)
+    return major, minor
+
+
+def _has_glibc() -> bool:
+    try:
+        return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _decide(name: str) -> str | None:
+    """Turns a package that is enabled on demand into one that is enabled, or says why not."""
+    if (why := _obstacle(name, False)) is None:
+        _finder.packages[name] = None
+    return why
+
+
+class _Finder:
+    """A meta path finder that looks at enabled packages only, and leaves all but their extension modules as they are."""
+
+    def __init__(self) -> None:
+        #: Those enabled on demand have the function that decides about them.
+        self.packages: dict[str, Callable[[str], str | None] | None] = {}
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        package = name.partition(".")[0]
+        if package not in self.packages:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if name == "numpy":
+            # What it says about sub-interpreters is said here, and for copies.
+            warnings.filterwarnings("ignore", "NumPy was imported from a Python sub-interpreter", UserWarning)
+        if spec is not None and type(spec.loader) is ExtensionFileLoader:
+            decide = self.packages[package]
+            why = None if decide is None else decide(package)
+            tested = _TESTED.get(package)
+            spec.loader = _Refused(name, spec.loader.path, why) if why is not None else _FromCopy(name, spec.loader.path, tested)
+        return spec
+
+
+class _FromCopy(ExtensionFileLoader):
+    """Loads an extension module from a private copy."""
+
+    def __init__(self, name: str, path: str, tested: _Tested | None) -> None:
+        super().__init__(name, path)
+        self._tested = tested
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _load_copy(spec, self._tested is not None, self._tested is not None and self._tested.unloadable)
+
+    def exec_module(self, module: ModuleType) -> None:
+        _execute_copy(module)
+
+
+class _Refused(ExtensionFileLoader):
+    """Lets CPython decide, and says why crossbuf does not help when it refuses."""
+
+    def __init__(self, name: str, path: str, why: str) -> None:
+        super().__init__(name, path)
+        self._why = why
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        try:
+            return super().create_module(spec)
+        except ImportError as refusal:
+            text = f"{refusal}; crossbuf cannot load it from a private copy either: {self._why}"
+            raise IsolationError(text, name=spec.name, path=spec.origin) from refusal
+
+
+def _install(finder: _Finder) -> None:
+    if finder not in sys.meta_path:
+        sys.meta_path.insert(0, finder)
+
+
+_finder = _Finder()
