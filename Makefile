@@ -18,11 +18,11 @@ export PYO3_PYTHON := $(abspath $(BIN)/python)
 # Tests start interpreters by the thousand, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo build test rust python lint bench loom fuzz asan wheel clean
+.PHONY: help demo build test rust python numpy-suite lint bench loom fuzz asan wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: build ## the demo on the standard library's sources; FILES="a.npy b.csv" for others
 	@$(BIN)/crossbuf demo $(FILES)
@@ -44,9 +44,12 @@ rust: $(VENV)/.build ## format, clippy, tests and documentation of the Rust code
 python: build $(VENV)/.test ## the Python tests
 	$(BIN)/python -m pytest $(ARGS)
 
+numpy-suite: build $(VENV)/.numpy-suite ## NumPy's own test suite inside a worker interpreter against the main one: minutes; ARGS=--slice for a part
+	$(BIN)/python tests/numpy_suite $(ARGS)
+
 lint: build $(VENV)/.test $(VENV)/.lint ## ruff, mypy and stubtest
-	$(BIN)/ruff check python tests/python benches
-	$(BIN)/ruff format --check python tests/python benches
+	$(BIN)/ruff check python tests/python tests/numpy_suite benches
+	$(BIN)/ruff format --check python tests/python tests/numpy_suite benches
 	for version in 3.12 3.13 3.14; do $(BIN)/mypy --python-version $$version || exit 1; done
 	MYPYPATH=python $(BIN)/python -m mypy.stubtest crossbuf._core
 
@@ -85,7 +88,7 @@ $(VENV)/.build: pyproject.toml .ci/find-python
 	@.ci/quietly "installing maturin and NumPy" $(BIN)/python -m pip install --group build
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.build
+$(VENV)/.test $(VENV)/.lint $(VENV)/.numpy-suite: $(VENV)/.%: $(VENV)/.build
 	@.ci/quietly "installing what $* needs" $(BIN)/python -m pip install --group $*
 	@touch $@
 
