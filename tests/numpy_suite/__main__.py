@@ -26,18 +26,21 @@ from comparison import compare
 from selection import SLICE, SLICE_SIZE, WHOLE
 from sides import Trouble, run_both
 
+LIST = Path(__file__).with_name("differences.toml")
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="numpy_suite", description="NumPy's test suite in a worker interpreter against the main one")
-    parser.add_argument("tests", nargs="*", metavar="PATH", help="files or folders of NumPy, as numpy/fft; without any, the whole suite")
+    parser.add_argument("tests", nargs="*", metavar="PATH", help="files or folders, as numpy/fft; without any, the whole suite")
     parser.add_argument("--slice", action="store_true", help="the slice that CI runs")
+    parser.add_argument("--differences", type=Path, default=LIST, metavar="FILE", help="the list of what may differ (differences.toml)")
     parser.add_argument("--patience", type=float, default=300, metavar="SECONDS", help="without news for so long, a side hangs (300)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="put the records and pytest's output there, and keep them")
     options = parser.parse_args()
     if sys.version_info < (3, 13):
         print("numpy-suite: skipped, as crossbuf.isolation needs CPython 3.13 or later and this is", sys.version.split()[0])
         return 0
-    listed = differences.load()
+    listed = differences.load(options.differences)
     tests = options.tests or (SLICE if options.slice else WHOLE)
     try:
         main, worker = run_both(tests, options.patience, options.keep)

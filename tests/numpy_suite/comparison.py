@@ -44,9 +44,9 @@ class Comparison:
             yield textwrap.fill(f"{number:>10} as listed: {why}", 140, subsequent_indent=" " * 11)
         for title, tests in (
             ("fail on both sides", self.failing),
-            ("are listed in differences.toml, but do not even work in the main interpreter on this machine", self.mute),
-            ("are listed in differences.toml and differ no more: take them out", self.gone),
-            ("differ and are not listed so in differences.toml", self.unlisted),
+            ("are listed, but do not even work in the main interpreter on this machine", self.mute),
+            ("are listed and differ no more: take them out", self.gone),
+            ("differ and are not listed so", self.unlisted),
         ):
             if tests:
                 yield f"\n{len(tests)} {title}:"

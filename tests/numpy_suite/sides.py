@@ -92,7 +92,7 @@ class _Running:
 
     def result(self) -> Side:
         record = Record.read(self._record.read_text().splitlines()) if self._record.exists() else Record()
-        if not record.finished:
+        if not record.finished or self.process.returncode not in (0, 1):  # 1 is pytest's word for tests that failed
             raise Trouble(self._autopsy(record))
         return Side(record, self.ended - self.started)
 

@@ -13,10 +13,13 @@ from crossbuf import interpreters
 
 STACK = 64 << 20
 
+ended_well = threading.Event()
+
 
 def live() -> None:
     with interpreters.create() as interpreter:
         interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}; import inside; inside.run_pytest({sys.argv[1:]!r})")
+    ended_well.set()
 
 
 if __name__ == "__main__":
@@ -27,3 +30,4 @@ if __name__ == "__main__":
     # The signal that ends a hanging process is for the thread that hangs.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGABRT})
     thread.join()
+    sys.exit(0 if ended_well.is_set() else 2)
