@@ -11,7 +11,9 @@ tx.send(a)                                 # no copy
 # The layers, each on top of the next:
 #
 #   cli                          crossbuf demo, doctor
+#   futures                      InterpreterPoolExecutor: calls in a pool of interpreters
 #   workers                      spawn: a function in an interpreter of its own
+#   isolation                    NumPy in interpreters that own their GIL
 #   interpreters                 the standard library's sub-interpreters, 3.12 to 3.15
 #   _pickling                    what messages of other types are made of
 #   _core                        the extension, written in Rust: arenas, arrays, channels
@@ -19,6 +21,7 @@ tx.send(a)                                 # no copy
 
 from . import errors as errors
 from . import interpreters as interpreters
+from . import isolation as isolation
 from ._core import Arena as Arena
 from ._core import Array as Array
 from ._core import Draft as Draft
@@ -42,6 +45,7 @@ from .errors import ExecutionFailed as ExecutionFailed
 from .errors import Full as Full
 from .errors import HandleError as HandleError
 from .errors import InterpreterError as InterpreterError
+from .errors import IsolationError as IsolationError
 from .errors import LayoutError as LayoutError
 from .errors import NotShareable as NotShareable
 from .errors import StaleHandle as StaleHandle

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-use super::Refusal;
 use super::elf::Elf;
+use super::{Refusal, linker_words};
 
 /// Those that were loaded here. They stay.
 static LOADED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -46,7 +46,7 @@ fn stay(path: PathBuf, loaded: &mut BTreeSet<PathBuf>) -> Result<(), Refusal> {
     // SAFETY: its initializers are those that the import of the extension module would run.
     match unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) } {
         Ok(library) => std::mem::forget(library),
-        Err(error) => return Err(Refusal::NotLoaded { path: path.display().to_string(), why: error.to_string() }),
+        Err(error) => return Err(Refusal::NotLoaded { path: path.display().to_string(), why: linker_words(&error) }),
     }
     loaded.insert(path);
     Ok(())

@@ -5,12 +5,12 @@ use std::path::Path;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use pyo3_ffi as ffi;
 
-use super::Refusal;
 use super::bundled;
 use super::copy::Copy;
 use super::definition::Slots;
 use super::elf::Elf;
 use super::openblas;
+use super::{Refusal, linker_words};
 
 /// `PyInit_…`
 pub(super) type Init = unsafe extern "C" fn() -> *mut ffi::PyObject;
@@ -42,7 +42,7 @@ impl Image {
         let copy = Copy::new(path).map_err(|error| Refusal::NotCopied { path: name(), why: error.to_string() })?;
         // SAFETY: its initializers are those that the import of the original would run.
         let library = unsafe { Library::open(Some(copy.path()), RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| Refusal::NotLoaded { path: name(), why: error.to_string() })?;
+            .map_err(|error| Refusal::NotLoaded { path: name(), why: linker_words(&error) })?;
         // SAFETY: CPython's name for a function of that type.
         let init = *unsafe { library.get::<Init>(symbol) }.map_err(|_| Refusal::NoInit { path: name(), symbol: symbol.to_owned() })?;
         Ok((Image { library, bytes: copy.bytes, slots: None }, init))

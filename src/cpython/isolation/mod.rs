@@ -24,6 +24,12 @@ mod registry;
 
 pub(super) use functions::{copies, execute_copy, hold_openblas, load_copy, release_openblas, unload_copies};
 
+/// What the dynamic linker said.
+fn linker_words(error: &libloading::Error) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// Why a module is not loaded from a copy. Each names what was seen.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
