@@ -28,7 +28,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import NamedTuple
 
@@ -201,15 +201,27 @@ class _Finder:
         if package not in self.packages:
             return None
         spec = PathFinder.find_spec(name, path, target)
-        if name == "numpy":
-            # What it says about sub-interpreters is said here, and for copies.
-            warnings.filterwarnings("ignore", "NumPy was imported from a Python sub-interpreter", UserWarning)
-        if spec is not None and type(spec.loader) is ExtensionFileLoader:
+        if spec is None:
+            return None
+        if name == "numpy" and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Quiet(name, spec.loader.path)
+        if type(spec.loader) is ExtensionFileLoader:
             decide = self.packages[package]
             why = None if decide is None else decide(package)
             tested = _TESTED.get(package)
             spec.loader = _Refused(name, spec.loader.path, why) if why is not None else _FromCopy(name, spec.loader.path, tested)
         return spec
+
+
+class _Quiet(SourceFileLoader):
+    """Loads NumPy without its warning about sub-interpreters: what holds for copies is said above."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        warnings.filterwarnings("ignore", "NumPy was imported from a Python sub-interpreter", UserWarning)
+        ours = warnings.filters[0]
+        super().exec_module(module)
+        # NumPy has added filters of its own meanwhile, which stay.
+        warnings.filters.remove(ours)  # type: ignore[attr-defined]
 
 
 class _FromCopy(ExtensionFileLoader):

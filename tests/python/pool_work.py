@@ -3,7 +3,9 @@
 import sys
 import threading
 import time
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import crossbuf as cb
 
@@ -132,3 +134,22 @@ def nested_pool(x):
 
     with InterpreterPoolExecutor(1) as pool:
         return pool.submit(identity, x).result()
+
+
+def has_numpy():
+    return "numpy._core._multiarray_umath" in sys.modules
+
+
+def warnings_of_import():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        import numpy as numpy
+    return [str(warning.message) for warning in caught]
+
+
+def blas_threads():
+    """How many threads the one OpenBLAS of the process uses."""
+    import ctypes
+
+    (library,) = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "openblas" in line}
+    return ctypes.CDLL(library).scipy_openblas_get_num_threads64_()
