@@ -16,10 +16,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pools
+from measure import Table, in_turns, timed
 
 import crossbuf as cb
 from crossbuf import _core
@@ -28,46 +29,12 @@ MIB = 1 << 20
 BIG = 128_000_000
 
 
-@dataclass
-class Line:
-    """One row of the table."""
-
-    name: str
-    ours_us: float
-    peer: str
-    peer_us: float
-    target: str
-
-    @property
-    def ratio(self) -> float:
-        """Ours over the peer's: below 1 is faster."""
-        return self.ours_us / self.peer_us
-
-
-def timed(work: Callable[[], object], number: int) -> float:
-    """Microseconds of one call, over a batch of ``number``."""
-    start = time.perf_counter()
-    for _ in range(number):
-        work()
-    return (time.perf_counter() - start) / number * 1e6
-
-
-def in_turns(ours: Callable[[], object], peer: Callable[[], object], number: int, rounds: int) -> tuple[float, float]:
-    """Medians of both, measured in turns after one round to warm up."""
-    timed(ours, number), timed(peer, number)
-    pairs = [(timed(ours, number), timed(peer, number)) for _ in range(rounds)]
-    return statistics.median(p[0] for p in pairs), statistics.median(p[1] for p in pairs)
-
-
 class Bench:
-    """All workloads; each appends lines."""
+    """Sharing and sending; each workload appends lines."""
 
-    def __init__(self, quick: bool) -> None:
-        self.rounds = 5 if quick else 15
-        self.lines: list[Line] = []
-
-    def add(self, name: str, ours: float, peer: str, theirs: float, target: str) -> None:
-        self.lines.append(Line(name, ours, peer, theirs, target))
+    def __init__(self, table: Table) -> None:
+        self.rounds = table.rounds
+        self.add = table.add
 
     def copying(self) -> None:
         """share of 128 MB into fresh and recycled memory, and reading it, against NumPy's own copy and read."""
@@ -244,20 +211,19 @@ def main() -> None:
     if options.on_one_cpu:
         print(json.dumps(on_one_cpu(options.on_one_cpu)))
         return
-    bench = Bench(options.quick)
+    table = Table(5 if options.quick else 15)
+    bench = Bench(table)
     for workload in (bench.copying, bench.small, bench.messages, bench.round_trips):
         workload()
+    pools.measure(table)
     about = (
         f"CPython {platform.python_version()}, NumPy {np.__version__}, crossbuf {cb.__version__}, "
         f"Linux {platform.release()}, {os.cpu_count()} CPUs"
     )
     print(about)
-    print(f"{'':42}{'crossbuf':>12}  {'':28}{'peer':>12}{'ratio':>8}  target")
-    for line in bench.lines:
-        print(f"{line.name:42}{line.ours_us:>9.2f} us  {line.peer:28}{line.peer_us:>9.2f} us{line.ratio:>8.3f}  {line.target}")
+    print(table.text())
     if options.json:
-        lines = [asdict(line) | {"ratio": line.ratio} for line in bench.lines]
-        Path(options.json).write_text(json.dumps({"about": about, "lines": lines}, indent=1))
+        Path(options.json).write_text(json.dumps({"about": about, "lines": table.records()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -203,7 +203,8 @@ class _Finder:
         spec = PathFinder.find_spec(name, path, target)
         if spec is None:
             return None
-        if name == "numpy" and type(spec.loader) is SourceFileLoader:
+        # Not when it is reloaded: what NumPy says then is for others to hear.
+        if name == "numpy" and name not in sys.modules and type(spec.loader) is SourceFileLoader:
             spec.loader = _Quiet(name, spec.loader.path)
         if type(spec.loader) is ExtensionFileLoader:
             decide = self.packages[package]

@@ -1,4 +1,4 @@
-//! The memory itself: one sparse memfd and two views of it. Nothing else in the project maps memory.
+//! The memory itself: one sparse memfd and two views of it. Nothing else in the core maps memory.
 //!
 //! ```text
 //!             memfd, sealed: cannot grow or shrink

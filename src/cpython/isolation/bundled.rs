@@ -4,6 +4,7 @@
 //! folder, so the linker would not find them by `$ORIGIN`; it takes libraries that are loaded already by their name.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -32,7 +33,8 @@ fn load_for(elf: &Elf, loaded: &mut BTreeSet<PathBuf>) -> Result<(), Refusal> {
         if loaded.contains(&path) {
             continue;
         }
-        let theirs = Elf::read(&path)?;
+        let file = File::open(&path).map_err(|error| Refusal::Unreadable { path: path.display().to_string(), why: error.to_string() })?;
+        let theirs = Elf::read(&file, &path)?;
         if let Some(symbol) = theirs.python {
             return Err(Refusal::UsesPython { path: path.display().to_string(), symbol });
         }

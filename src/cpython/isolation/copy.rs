@@ -7,30 +7,30 @@
 //! again. So each copy is opened by a name that no other had: a number that counts up, written in path components that lead nowhere.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 
 use crate::sync::{AtomicU64, Ordering};
 
 static COPIES: AtomicU64 = AtomicU64::new(1);
 
-/// A sealed memory file.
+/// A memory file.
 pub(super) struct Copy {
-    file: File,
+    pub(super) file: File,
     pub(super) bytes: u64,
 }
 
 impl Copy {
-    pub(super) fn new(original: &Path) -> io::Result<Copy> {
-        let mut source = File::open(original)?;
-        let mut file = File::from(memory_file(original)?);
-        // One system call inside the kernel, where it can.
-        let bytes = io::copy(&mut source, &mut file)?;
-        rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    /// `path` is the original's.
+    pub(super) fn new(mut original: &File, path: &Path) -> io::Result<Copy> {
+        let mut file = File::from(memory_file(path)?);
+        original.rewind()?;
+        // The kernel copies, where it can.
+        let bytes = io::copy(&mut original, &mut file)?;
         Ok(Copy { file, bytes })
     }
 
@@ -46,7 +46,7 @@ impl Copy {
 fn memory_file(original: &Path) -> io::Result<OwnedFd> {
     // The system takes names of up to 249 bytes.
     let name: String = original.file_name().unwrap_or_default().to_string_lossy().chars().take(60).collect();
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let flags = MemfdFlags::CLOEXEC;
     match rustix::fs::memfd_create(&*name, flags | MemfdFlags::EXEC) {
         // Linux before 6.3 has no such flag, and makes all of them executable.
         Err(Errno::INVAL) => Ok(rustix::fs::memfd_create(&*name, flags)?),

@@ -3,9 +3,9 @@
 //! ```text
 //! numpy/_core/_multiarray_umath.so ── elf: may it be copied? ── bundled: load what it links to, once, from its real place
 //!        │
-//!        └─ copy: sealed memory file under a name of its own ── image: dlopen, PyInit_… in this interpreter
-//!                                                                   │
-//!              registry: interpreter ──▶ its images  ◀──────────────┘── load: definition with another slot ──▶ module
+//!        └─ copy: memory file under a name of its own ── image: dlopen, PyInit_… in this interpreter
+//!                                                           │ text: code is mapped from the original again
+//!              registry: interpreter ──▶ its images  ◀──────┴── load: definition with another slot ──▶ module
 //! ```
 //! The static variables of a copy belong to one interpreter, so a module that keeps its state in them works in each. Everything here is
 //! CPython's public C API, except that one slot of the module's definition, `Py_mod_multiple_interpreters`, is replaced.
@@ -21,6 +21,7 @@ mod image;
 mod load;
 mod openblas;
 mod registry;
+mod text;
 
 pub(super) use functions::{copies, execute_copy, hold_openblas, load_copy, release_openblas, unload_copies};
 
