@@ -1,0 +1,134 @@
+"""Pools when the process ends, is interrupted, or runs a script: nothing is lost, nothing hangs, nothing is printed."""
+
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import pytest
+
+Script = Callable[..., CompletedProcess[str]]
+
+START = """
+import sys, threading, time
+import crossbuf as cb
+from crossbuf.futures import InterpreterPoolExecutor
+
+def slowly(x):
+    time.sleep(0.05)
+    return x
+
+def write(path, text):
+    time.sleep(0.05)
+    with open(path, "a") as file:
+        file.write(text)
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+    def __eq__(self, other):
+        return type(self) is type(other) and self.x == other.x
+
+def double(point):
+    return Point(point.x * 2)
+"""
+MAIN = START + '\nif __name__ == "__main__":\n'
+
+
+def succeeded(done: CompletedProcess[str]) -> list[str]:
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_functions_and_classes_of_the_script(script: Script) -> None:
+    text = """
+    with InterpreterPoolExecutor(2) as pool:
+        print(list(pool.map(slowly, range(4))))
+        print(pool.submit(double, Point(2)).result() == Point(4))
+"""
+    assert succeeded(script(MAIN + text)) == ["[0, 1, 2, 3]", "True"]
+
+
+def test_a_script_without_a_guard_is_told_to_have_one(script: Script) -> None:
+    done = script(START + "with InterpreterPoolExecutor(1) as pool: print(pool.submit(slowly, 1).result())")
+    assert done.returncode == 1
+    assert 'put what must happen once under `if __name__ == "__main__":`' in done.stderr
+
+
+def test_calls_that_wait_are_done_before_the_process_ends(script: Script, tmp_path) -> None:
+    text = """
+    pool = InterpreterPoolExecutor(1)
+    for n in range(5):
+        pool.submit(write, "written", str(n))
+"""
+    assert succeeded(script(MAIN + text)) == []
+    assert (tmp_path / "written").read_text() == "01234"
+
+
+def test_so_are_they_when_the_script_raises(script: Script, tmp_path) -> None:
+    done = script(MAIN + '    pool = InterpreterPoolExecutor(1); pool.submit(write, "written", "all"); raise SystemExit(3)')
+    assert (done.returncode, done.stderr) == (3, "")
+    assert (tmp_path / "written").read_text() == "all"
+
+
+def test_an_idle_pool_keeps_nobody_waiting(script: Script) -> None:
+    assert succeeded(script(MAIN + "    pool = InterpreterPoolExecutor(2); print(list(pool.map(slowly, range(3))))")) == ["[0, 1, 2]"]
+
+
+def test_no_calls_are_taken_while_the_process_ends(script: Script) -> None:
+    text = """
+    import atexit
+    pool = InterpreterPoolExecutor(1)
+    pool.submit(slowly, 1).result()
+    def late():
+        try:
+            pool.submit(slowly, 1)
+        except RuntimeError as error:
+            print(error)
+    atexit.register(late)
+"""
+    assert succeeded(script(MAIN + text)) == ["cannot schedule new futures after interpreter shutdown"]
+
+
+@pytest.mark.parametrize("wait", ["pool.submit(time.sleep, 3).result()", "list(pool.map(time.sleep, [3]))"])
+def test_ctrl_c_ends_a_wait_for_a_result(script: Script, wait: str) -> None:
+    text = f"""
+    import _thread, signal, os
+    pool = InterpreterPoolExecutor(1)
+    pool.submit(slowly, 1).result()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    try:
+        {wait}
+    except KeyboardInterrupt:
+        print("interrupted", time.monotonic() - start < 2.5)
+    pool.shutdown(wait=False, cancel_futures=True)
+"""
+    assert succeeded(script(MAIN + text)) == ["interrupted True"]
+
+
+def test_ctrl_c_in_a_with_block_waits_for_calls_that_have_begun(script: Script) -> None:
+    text = """
+    import signal, os
+    try:
+        with InterpreterPoolExecutor(1) as pool:
+            begun = pool.submit(time.sleep, 0.5)
+            while not begun.running():
+                time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+    except KeyboardInterrupt:
+        print("interrupted", begun.done())
+"""
+    assert succeeded(script(MAIN + text)) == ["interrupted True"]
+
+
+def test_a_pool_inside_a_pool(script: Script) -> None:
+    text = """
+def outer(n):
+    with InterpreterPoolExecutor(1) as pool:
+        return pool.submit(slowly, n).result() + 1
+
+if __name__ == "__main__":
+    with InterpreterPoolExecutor(2) as pool:
+        print(list(pool.map(outer, range(3))))
+"""
+    assert succeeded(script(START + text)) == ["[1, 2, 3]"]
