@@ -48,8 +48,8 @@ numpy-suite: build $(VENV)/.numpy-suite ## NumPy's own test suite inside a worke
 	$(BIN)/python tests/numpy_suite $(ARGS)
 
 lint: build $(VENV)/.test $(VENV)/.lint ## ruff, mypy and stubtest
-	$(BIN)/ruff check python tests/python tests/numpy_suite benches
-	$(BIN)/ruff format --check python tests/python tests/numpy_suite benches
+	$(BIN)/ruff check python tests/python tests/numpy_suite benches examples
+	$(BIN)/ruff format --check python tests/python tests/numpy_suite benches examples
 	for version in 3.12 3.13 3.14; do $(BIN)/mypy --python-version $$version || exit 1; done
 	MYPYPATH=python $(BIN)/python -m mypy.stubtest crossbuf._core
 
