@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import __version__
+from .. import __version__, isolation
 from .._core import statistics
 from .inputs import numpy_version
 
@@ -40,6 +40,10 @@ def _find() -> Iterator[Finding]:
     )
     numpy = numpy_version()
     yield Finding(numpy is not None, False, f"NumPy {numpy}" if numpy else "no NumPy: Arrays work, ndarrays are not there")
+    obstacle = isolation.obstacle("numpy")
+    yield Finding(
+        obstacle is None, False, f"NumPy in sub-interpreters: {'workers load copies of its libraries' if obstacle is None else f'no, {obstacle}'}"
+    )
     yield Finding(
         True, True, f"{platform.system()} {platform.release()} on {platform.machine()}, {len(os.sched_getaffinity(0))} CPUs to run on"
     )
