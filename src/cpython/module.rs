@@ -18,6 +18,7 @@ methods! {
         fast "channel" => channel, "channel($module, capacity=None, *, arena=None)\n--\n\nA new channel: its first Sender and Receiver.\n\nMessages wait in it up to `capacity`: 0 is a rendezvous, None has no bound. ndarrays in messages that lie in no arena\nare copied into `arena`, or else into the one that share takes.";
         fast "_lend" => lend, "_lend($module, on_call, body, /)\n--\n\nCalls body(). Code that it runs on this thread in other interpreters may call on_call() by _call_home().";
         noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
+        noargs "_hurry" => hurry, "_hurry($module, /)\n--\n\nSends now what Sender._post_later put off.";
         noargs "_is_ending" => is_ending, "_is_ending($module, /)\n--\n\nWhether this interpreter is about to join its threads, so that nobody may wait in channels any more.";
         fast "_load_copy" => isolation::load_copy, "_load_copy($module, spec, single_phase, unloadable, /)\n--\n\nThe module of the spec, of a copy that belongs to this interpreter. Raises IsolationError.";
         one "_execute_copy" => isolation::execute_copy, "_execute_copy($module, module, /)\n--\n\nRuns the second phase of a module that _load_copy gave.";
@@ -77,6 +78,11 @@ fn lend(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned
 
 fn call_home(_: &State, py: Attached<'_>) -> PyResult<Owned> {
     safe::call_home(py)?;
+    Ok(Owned::none(py))
+}
+
+fn hurry(_: &State, py: Attached<'_>) -> PyResult<Owned> {
+    safe::hurry();
     Ok(Owned::none(py))
 }
 

@@ -2,12 +2,16 @@
 
 import sys
 import threading
+import time
 
 import pytest
 from on_a_thread import on_a_thread
 
+import crossbuf
 from crossbuf import interpreters
-from crossbuf._core import _call_home, _lend, channel
+from crossbuf._core import _call_home, _hurry, _lend, channel
+from crossbuf.futures import InterpreterPoolExecutor
+from crossbuf.futures._bells import Bell
 
 CALL = "from crossbuf._core import _call_home; _call_home()"
 
@@ -109,3 +113,48 @@ def test_threads_call_home_at_once(visit) -> None:
     for thread in threads:
         thread.join()
     assert counts == [2000] * 4
+
+
+def test_messages_are_put_off_until_home_is_left(visit) -> None:
+    tx, rx = channel()
+    seen = []
+
+    def on_call() -> None:
+        tx._post_later("later")
+        seen.append(rx.qsize())
+        if len(seen) == 2:
+            _hurry()
+            seen.append(rx.qsize())
+
+    visit(on_call, f"{CALL}\nassert receiver.recv_nowait() == 'later'\n_call_home()\nassert receiver.recv_nowait() == 'later'", receiver=rx)
+    assert seen == [0, 0, 1]
+    tx._post_later("now")
+    assert rx.recv_nowait() == "now"
+    rx.close()
+    tx._post_later("nobody")
+    tx.close()
+    with pytest.raises(crossbuf.Closed):
+        tx._post_later("closed")
+
+
+def test_who_waits_does_not_wait_for_callbacks() -> None:
+    go, wait = threading.Event(), threading.Event()
+    with InterpreterPoolExecutor(1, numpy=False) as pool:
+        future = pool.submit(time.sleep, 0.05)
+        future.add_done_callback(lambda _: (go.wait(60), wait.set()))
+        assert future.result(30) is None
+        assert not wait.is_set()
+        go.set()
+        assert wait.wait(60)
+
+
+def test_a_ring_that_comes_late_is_for_nobody() -> None:
+    bell = Bell()
+    bell.begin()
+    bell.release()
+    assert bell.wait(0)
+    bell.release()
+    bell.begin()
+    assert not bell.wait(0.01)
+    bell.release()
+    assert bell.wait(None)

@@ -65,6 +65,7 @@ def test_the_doctor_finds_this_machine_fit(child) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert f"ok  crossbuf {crossbuf.__version__}" in done.stdout
     assert "CPython 3." in done.stdout
+    assert "NumPy in sub-interpreters: " in done.stdout
 
 
 def test_the_version_is_told(child) -> None:

@@ -41,9 +41,8 @@ def _find() -> Iterator[Finding]:
     numpy = numpy_version()
     yield Finding(numpy is not None, False, f"NumPy {numpy}" if numpy else "no NumPy: Arrays work, ndarrays are not there")
     obstacle = isolation.obstacle("numpy")
-    yield Finding(
-        obstacle is None, False, f"NumPy in sub-interpreters: {'workers load copies of its libraries' if obstacle is None else f'no, {obstacle}'}"
-    )
+    how = "workers load copies of its libraries" if obstacle is None else f"no, {obstacle}"
+    yield Finding(obstacle is None, False, f"NumPy in sub-interpreters: {how}")
     yield Finding(
         True, True, f"{platform.system()} {platform.release()} on {platform.machine()}, {len(os.sched_getaffinity(0))} CPUs to run on"
     )

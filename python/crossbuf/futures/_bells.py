@@ -5,6 +5,7 @@ without the GIL, and so saves the two thread switches that cost more than a shor
 """
 
 import threading
+import time
 
 from .._core import channel
 from ..errors import Empty
@@ -15,23 +16,30 @@ class Bell:
 
     def __init__(self) -> None:
         self._sender, self._receiver = channel()
+        #: The number of the wait. A ring for an earlier one may come late.
+        self._wait = 0
+
+    def begin(self) -> None:
+        """Makes it ready for another wait."""
+        self._wait += 1
 
     def release(self) -> None:
-        """Rings it; the name is what `Condition.notify` calls."""
-        self._sender.send_nowait(None)
+        """Rings it; the name is what `Condition.notify` calls.
+
+        When a worker does so on its way through this interpreter, it rings once the worker has left: who wakes needs the GIL.
+        """
+        self._sender._post_later(self._wait)
 
     def wait(self, timeout: float | None) -> bool:
         """Whether it was rung within `timeout` seconds."""
+        until = None if timeout is None else time.monotonic() + timeout
         try:
-            self._receiver.recv(timeout)
+            while self._receiver.recv(timeout) != self._wait:
+                if until is not None:
+                    timeout = max(until - time.monotonic(), 0)
         except Empty:
             return False
         return True
-
-    def hush(self) -> None:
-        """Forgets that it was rung."""
-        while self._receiver.qsize():
-            self._receiver.recv_nowait()
 
 
 class _Spare(threading.local):
@@ -51,6 +59,7 @@ class BellCondition(threading.Condition):
         """As there. The same calls of the base class see to the lock and to the list of waiters."""
         bells = _spare.bells
         bell = bells.pop() if bells else Bell()
+        bell.begin()
         waiters = self._waiters  # type: ignore[attr-defined]
         waiters.append(bell)
         saved = self._release_save()  # type: ignore[attr-defined]
@@ -58,8 +67,6 @@ class BellCondition(threading.Condition):
             return bell.wait(timeout)
         finally:
             self._acquire_restore(saved)  # type: ignore[attr-defined]
-            # Under the lock: nobody rings a bell that is not among the waiters.
             if bell in waiters:
                 waiters.remove(bell)
-            bell.hush()
             bells.append(bell)

@@ -3,7 +3,7 @@
 import concurrent.futures
 from collections.abc import Callable
 
-from .._core import Sender
+from .._core import Sender, _hurry
 from ._bells import BellCondition
 
 
@@ -30,6 +30,12 @@ class Future[T](concurrent.futures.Future[T]):
         # Nobody else will tell those who wait for several futures.
         self.set_running_or_notify_cancel()
         return True
+
+    def _invoke_callbacks(self) -> None:
+        # They may take as long as they like, and who waits for the result must not wait for them.
+        if self._done_callbacks:  # type: ignore[attr-defined]
+            _hurry()
+        super()._invoke_callbacks()  # type: ignore[misc]
 
     def running(self) -> bool:
         """Whether a worker has the call."""

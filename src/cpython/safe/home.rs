@@ -9,8 +9,11 @@
 //! its own thread: no thread waits for it at home, and none has to be woken.
 //!
 //! Neither arguments nor results cross; what there is to say waits in a channel. Both interpreters' GILs are never held at once.
+//!
+//! Who is woken by `on_call` would find home's GIL taken, and sleep again until this thread has left. So waking can be put off:
+//! [`after_call`].
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use pyo3_ffi as ffi;
 
@@ -21,7 +24,11 @@ thread_local! {
     ///
     /// Invariant 1: it is NULL or points to a `Home` in the frame of a `lend` that runs on this thread.
     static HOME: Cell<*const Home> = const { Cell::new(std::ptr::null()) };
+    /// What is to be done when the innermost [`call_home`] of this thread has left home; `None` outside of any.
+    static LATER: RefCell<Option<Vec<Work>>> = const { RefCell::new(None) };
 }
+
+type Work = Box<dyn FnOnce()>;
 
 /// Where a thread came from.
 struct Home {
@@ -64,6 +71,8 @@ pub(in crate::cpython) fn call_home(py: Attached<'_>) -> PyResult<()> {
     };
     // What is called may itself run another interpreter, whose home it is.
     let _restore = Restore(HOME.replace(home.outer));
+    // Dropped after `Swap`, which does what is in the list.
+    let _later = Later(LATER.replace(Some(Vec::new())));
     let _return = Swap::to(py, home.state);
     // SAFETY: `Swap` has attached this thread to the home interpreter until it is dropped.
     let there = unsafe { Attached::assume() };
@@ -73,6 +82,36 @@ pub(in crate::cpython) fn call_home(py: Attached<'_>) -> PyResult<()> {
         raised.report(there, on_call);
     }
     Ok(())
+}
+
+/// Does `work` when the [`call_home`] that runs on this thread has left the home interpreter, or at once if none does.
+pub(in crate::cpython) fn after_call(work: impl FnOnce() + 'static) {
+    let work: Work = Box::new(work);
+    let now = LATER.with_borrow_mut(|later| match later {
+        Some(later) => {
+            later.push(work);
+            None
+        }
+        None => Some(work),
+    });
+    if let Some(work) = now {
+        work();
+    }
+}
+
+/// Does now what was to be done later.
+pub(in crate::cpython) fn hurry() {
+    let works = LATER.with_borrow_mut(|later| later.as_mut().map(std::mem::take));
+    works.into_iter().flatten().for_each(|work| work());
+}
+
+/// Puts the outer list back.
+struct Later(Option<Vec<Work>>);
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        LATER.set(self.0.take());
+    }
 }
 
 /// This thread runs with another of its states, and gets its own back at the end.
@@ -93,6 +132,7 @@ impl Drop for Swap {
     fn drop(&mut self) {
         // SAFETY: attached with the state that `to` restored: whatever ran since has come back to it.
         unsafe { ffi::PyEval_SaveThread() };
+        hurry();
         // SAFETY: saved by `to` on this thread.
         unsafe { ffi::PyEval_RestoreThread(self.0) };
     }

@@ -4,7 +4,7 @@ use pyo3_ffi as ffi;
 
 use crate::cpython::messages;
 use crate::cpython::safe::entry::unary_slot;
-use crate::cpython::safe::{Arguments, Attached, Borrowed, ClassSpec, Owned, PyResult, Signature, This, getters, methods};
+use crate::cpython::safe::{Arguments, Attached, Borrowed, ClassSpec, Owned, PyResult, Signature, This, after_call, getters, methods};
 use crate::cpython::state::State;
 use crate::cpython::types::{array, ends};
 use crate::cpython::waiting::{self, Timeout};
@@ -32,6 +32,7 @@ methods! {
         fast "put" => put, "put($self, item, /, block=True, timeout=None)\n--\n\nSends, as queue.Queue spells it.";
         one "put_nowait" => send_nowait, "put_nowait($self, item, /)\n--\n\nSends if there is room now, as queue.Queue spells it.";
         one "_post" => post, "_post($self, message, /)\n--\n\nAs send_nowait; returns the number of the message in this channel.";
+        one "_post_later" => post_later, "_post_later($self, message, /)\n--\n\nAs send_nowait; within a call home, once that has left the home interpreter. Does not raise that nobody receives.";
         one "_withdraw" => withdraw, "_withdraw($self, serial, /)\n--\n\nTakes the message of that number back. False when somebody has received it.";
         one "_holds" => holds, "_holds($self, serial, /)\n--\n\nWhether the message of that number waits for a receiver.";
         noargs "close" => ends::close, "close($self, /)\n--\n\nCloses this end; calls that wait on it raise Closed. Twice is fine.";
@@ -75,6 +76,15 @@ fn post(this: Me<'_>, py: Attached<'_>, message: Borrowed<'_>) -> PyResult<Owned
     let message = messages::encode(py, state, message, this.value().arena())?;
     let serial = this.value().post(message).map_err(|refused| state.errors.not_sent(py, &refused))?;
     Owned::unsigned(py, serial)
+}
+
+fn post_later(this: Me<'_>, py: Attached<'_>, message: Borrowed<'_>) -> PyResult<Owned> {
+    let state = State::of(py, this)?;
+    ends::check_open(this, py)?;
+    let message = messages::encode(py, state, message, this.value().arena())?;
+    let sender = this.value().clone();
+    after_call(move || drop(sender.try_send(message)));
+    Ok(Owned::none(py))
 }
 
 fn withdraw(this: Me<'_>, py: Attached<'_>, serial: Borrowed<'_>) -> PyResult<Owned> {
