@@ -6,8 +6,8 @@ __main__  ──source()──▶     __main__ = __mp_main__ = a module that is 
 ```
 
 The names are multiprocessing's, so a guard written for it holds here. Unlike there, the script is not run for functions that live
-in modules, and its imports may fail: a script that imports NumPy for the main interpreter still lends its functions to workers,
-where NumPy cannot be loaded (`_absent` says what stands in).
+in modules, and its imports may fail: a script that imports for the main interpreter what a worker cannot load still lends its
+functions to workers (`_absent` says what stands in).
 """
 
 import ast

@@ -1,6 +1,7 @@
 """The examples of the README run and print what their comments say."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,23 @@ def examples() -> list[str]:
 
 def test_the_ten_lines_work_as_a_script(script) -> None:
     pytest.importorskip("numpy")
-    (example,) = (text for text in examples() if "__main__" in text)
-    promised = re.search(r"print\(.*# (.*)$", example, flags=re.MULTILINE)
+    _, example = (text for text in examples() if "__main__" in text)
+    works_as_promised(script, example)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="NumPy works in workers from 3.13 on")
+def test_the_pool_works_as_a_script(script) -> None:
+    pytest.importorskip("numpy")
+    example, _ = (text for text in examples() if "__main__" in text)
+    works_as_promised(script, example)
+
+
+def works_as_promised(script, example: str) -> None:
+    """It prints what the comments behind its prints say."""
+    promised = re.findall(r"^ +print\(.*# (.*)$", example, flags=re.MULTILINE)
     assert promised
     done = script(example)
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", promised[1] + "\n")
+    assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", promised)
 
 
 def test_the_draft_and_its_handle_work() -> None:
