@@ -18,6 +18,9 @@ name. When it, or an argument, is from the main script, the worker runs that scr
 multiprocessing does: keep `if __name__ == "__main__":` around what must happen once. Lambdas, nested functions and functions of a
 prompt have no name to travel by and need cloudpickle.
 
+The worker imports NumPy, SciPy and pandas where `crossbuf.isolation` can load them, and finds ndarrays in its messages then; where it
+cannot, they are Arrays.
+
 The thread is no daemon. At exit Python waits for workers, and crossbuf wakes those that wait in `recv` or `send`.
 """
 

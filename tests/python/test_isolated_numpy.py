@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,42 @@ def test_arrays_outlive_the_interpreters_that_made_them() -> None:
     del message, messages, worker, workers
     receiver.close()
     assert left() == before
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="3.13 itself crashes when a memoryview outlives its interpreter")
+def test_memoryviews_of_the_standard_library_outlive_the_interpreter(elsewhere) -> None:
+    from concurrent import interpreters
+
+    queue = interpreters.create_queue()
+    views = []
+    elsewhere(
+        """
+from crossbuf import isolation
+isolation.enable("numpy")
+import numpy as np
+queue.put(memoryview(np.arange(1000.0)))
+there.send(None)
+here.recv()
+""",
+        queue=queue,
+        **_meeting(lambda: views.append(queue.get())),
+    )
+    assert views[0].tolist() == list(range(1000))
+    np.testing.assert_array_equal(np.asarray(views[0]), np.arange(1000.0))
+    views.clear()
+
+
+def _meeting(between) -> dict[str, object]:
+    """Ends for another interpreter, which sends and then receives: `between` is called on a thread of this one in between."""
+    (there, a), (b, here) = cb.channel(), cb.channel()
+
+    def wait() -> None:
+        a.recv()
+        between()
+        b.send(None)
+
+    threading.Thread(target=wait).start()
+    return {"there": there, "here": here}
 
 
 IMPORT = """

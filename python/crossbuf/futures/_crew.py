@@ -9,7 +9,7 @@ import logging
 import threading
 
 from .._core import channel
-from ..errors import Ended
+from ..errors import Ended, IsolationError
 from ._broken import BrokenInterpreterPool
 from ._calls import Calls
 from ._lane import InitializerFailed, Lane, Plan
@@ -96,12 +96,13 @@ class Crew:
 
 
 def _broken(lane: Lane, failure: BaseException) -> BrokenInterpreterPool:
-    if isinstance(failure, InitializerFailed):
-        cause = failure.cause
+    cause = failure.cause if isinstance(failure, InitializerFailed) else failure
+    if isinstance(cause, IsolationError):
+        what = str(cause)
+    elif isinstance(failure, InitializerFailed):
         logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=cause)
         what = f"the initializer raised {type(cause).__qualname__}: {cause}"
     else:
-        cause = failure
         what = f"the interpreter of worker {lane.name} is gone: {str(cause).rpartition('\n')[2]}"
     broken = BrokenInterpreterPool(f"{what}; this pool takes no more calls, make another")
     broken.__cause__ = cause

@@ -19,7 +19,9 @@ with InterpreterPoolExecutor(max_workers=4) as pool:
   once; lambdas and nested functions need cloudpickle.
 - A call is cancelled or it runs, never both: orders wait in one channel, and whoever takes one out has it.
 - Workers start when there are more calls than workers, and each imports NumPy at its first array or when a function needs it. That
-  takes about half a second of CPU per worker; pass an `initializer` that imports what you need to have it behind you.
+  takes as long as in a process of its own, 36 to 500 ms; pass an `initializer` that imports what you need to have it behind you.
+- Starting a worker without NumPy takes 20 ms. Its interpreter is closed when the pool ends, and CPython keeps about 11 MB of one that
+  had NumPy: keep a pool and use it again.
 """
 
 import itertools
