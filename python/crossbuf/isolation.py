@@ -79,7 +79,7 @@ def enable(*packages: str, untested: bool = False) -> None:
     wanted = [name for name in _with_needs(packages) if _finder.packages.get(name, _decide) is not None]
     for name in wanted:
         if (why := _obstacle(name, untested)) is not None:
-            raise IsolationError(f"{name} cannot be loaded in interpreter {current_id()}: {why}")
+            raise IsolationError(f"{name} cannot be loaded in interpreter {current_id()}: {why}", name=name)
     for name in wanted:
         if untested and _untested(name) is not None:
             warnings.warn(f"{_untested(name)}; it may give wrong results or crash", RuntimeWarning, stacklevel=2)
@@ -106,7 +106,7 @@ def obstacle(*packages: str) -> str | None:
 def status() -> IsolationStatus:
     """What is enabled in this interpreter, and what was loaded from copies."""
     modules = tuple(IsolatedModule(*copy) for copy in _copies())
-    packages = {name: _version(name) or "unknown" for name in _finder.packages}
+    packages = {name: _version(name) or "unknown" for name, decide in _finder.packages.items() if decide is None}
     return IsolationStatus(current_id(), packages, modules, sum(module.bytes for module in modules))
 
 

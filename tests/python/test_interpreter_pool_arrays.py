@@ -10,6 +10,7 @@ import pytest
 from conftest import left
 
 import crossbuf as cb
+from crossbuf import isolation
 from crossbuf.futures import BrokenInterpreterPool, InterpreterPoolExecutor
 
 np = pytest.importorskip("numpy")
@@ -191,9 +192,7 @@ def test_a_thousand_calls_leave_nothing(pool) -> None:
 class TestNumPy:
     def test_true_says_why_there_is_none(self, monkeypatch) -> None:
         monkeypatch.setenv("CROSSBUF_ISOLATION", "off")
-        why = (
-            r"^numpy cannot be loaded in interpreter \d+: the environment variable CROSSBUF_ISOLATION is off; this pool takes no more calls"
-        )
+        why = r"^numpy cannot be loaded in interpreter \d+: the environment variable CROSSBUF_ISOLATION is off; this pool"
         with InterpreterPoolExecutor(1, numpy=True) as pool, pytest.raises(BrokenInterpreterPool, match=why):
             pool.submit(abs, 1).result()
 
@@ -201,6 +200,15 @@ class TestNumPy:
     def test_true_loads_it_at_once(self) -> None:
         with InterpreterPoolExecutor(1, numpy=True) as pool:
             assert pool.submit(work.has_numpy).result()
+
+    @from_313
+    def test_the_status_tells_what_was_loaded(self) -> None:
+        with InterpreterPoolExecutor(1) as pool:
+            assert pool.submit(isolation.status).result().packages == {}
+            pool.submit(work.total, np.ones(3)).result()
+            status = pool.submit(isolation.status).result()
+        assert status.packages == {"numpy": np.__version__}
+        assert status.modules[0].name == "numpy._core._multiarray_umath"
 
     @from_313
     def test_auto_loads_it_when_an_array_comes(self) -> None:
