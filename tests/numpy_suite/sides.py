@@ -131,6 +131,8 @@ def _environment(scratch: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "NPY_", "NUMPY_", "PYTHON"))}
     return environment | {
         "TMPDIR": str(scratch),
+        # Only what the tests themselves import: a plugin of whatever package is installed need not load in a worker.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         # Parameters that come out of sets have the same order on both sides.
         "PYTHONHASHSEED": "0",
         # Tests that need more memory are skipped on both sides, not by what the other side has left.

@@ -187,6 +187,13 @@ os.wait()
     assert done.returncode == 0, done.stderr
 
 
+def test_threads_open_and_close_interpreters_while_main_computes(tmp_path) -> None:
+    program = Path(__file__).with_name("isolation_churn.py")
+    done = subprocess.run([sys.executable, program, "8"], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    assert done.stdout == "[] True\n"
+    assert done.returncode == 0, done.stderr
+
+
 def test_two_hundred_interpreters_come_and_go(tmp_path) -> None:
     program = Path(__file__).with_name("isolation_cycles.py")
     done = subprocess.run([sys.executable, program, "200"], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
