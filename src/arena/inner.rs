@@ -70,7 +70,7 @@ impl State {
 }
 
 /// A lock whose holders never panic half way, so that a poisoned one is as good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -224,15 +224,29 @@ impl Inner {
         }
         let offset = self.mapping.read_only().offset_of(address)?;
         let state = lock(&self.state);
-        let index = BlockIndex(state.allocator.slot_at(offset)?);
-        let slot = self.slots.get(index)?;
-        // Under the lock no slot is retired, so the generation is the one of the block that was found.
-        slot.references.acquire(slot.references.generation()).ok()?;
-        drop(state);
-        // SAFETY: a reference was acquired, so the anchor holds.
-        let block = unsafe { Block::from_parts(self, slot, index) };
+        let block = self.block_in(BlockIndex(state.allocator.slot_at(offset)?), &state);
+        drop(state); // before the block, whose last reference this may be by now
+        let block = block?;
         let end = (offset.0 - block.offset().0).checked_add(len as u64)?;
         (end <= block.len() as u64).then_some(block)
+    }
+
+    /// One more reference to each live block, none where this is inherited.
+    pub(super) fn pin(&self, pins: &mut Vec<Block>) {
+        if self.mapping.is_inherited() {
+            return;
+        }
+        let state = lock(&self.state);
+        pins.extend((0..state.unused).filter_map(|index| self.block_in(BlockIndex(index), &state)));
+    }
+
+    /// One more reference to whatever block lives in a slot. It is not to be dropped under the lock, which its end may want.
+    fn block_in(&self, index: BlockIndex, _locked: &State) -> Option<Block> {
+        let slot = self.slots.get(index)?;
+        // Under the lock no slot is retired, so the generation is that of the block which the caller found there.
+        slot.references.acquire(slot.references.generation()).ok()?;
+        // SAFETY: a reference was acquired, so the anchor holds.
+        Some(unsafe { Block::from_parts(self, slot, index) })
     }
 
     /// Ends a block: its memory goes to the allocator and its slot becomes vacant.
@@ -267,6 +281,6 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        registry::leave(self.id);
+        registry::leave(self.mapping.read_only());
     }
 }

@@ -1,4 +1,4 @@
-//! The memory itself: one sparse memfd and two views of it. Nothing else in the core maps memory.
+//! The memory itself: one sparse memfd and two views of it, and the view of another process's. Nothing else in the core maps memory.
 //!
 //! ```text
 //!             memfd, sealed: cannot grow or shrink
@@ -27,6 +27,7 @@ use super::classes::SLAB;
 use super::forks::Birth;
 use super::raw::Window;
 use crate::error::{Error, Result};
+use crate::offset::ArenaId;
 
 /// The address space of the smallest arena.
 const LEAST_SPACE: u64 = 1 << 30;
@@ -100,7 +101,6 @@ impl Mapping {
     }
 
     /// The descriptor that other processes are handed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is kept for other processes, which are not served yet"))]
     pub(super) fn descriptor(&self) -> &OwnedFd {
         &self.descriptor
     }
@@ -161,7 +161,31 @@ fn read_only_descriptor(file: &OwnedFd) -> Result<OwnedFd> {
     }
 }
 
-/// Maps `len` bytes of `file` at an address which is a multiple of 2 MiB, so that huge pages fit.
+/// The read-only window of the arena `id` of another process, which handed out `descriptor`.
+///
+/// Errors with `BadLayout` unless all that the window relies on is so, and stays so whatever that process does: it cannot shrink the file,
+/// and nothing here can write to it.
+pub(super) fn foreign_window(id: ArenaId, descriptor: &OwnedFd) -> Result<Window> {
+    let bad = |what: String| Error::BadLayout { reason: format!("the descriptor given for the memory of arena {id} {what}") };
+    let final_size = SealFlags::SHRINK | SealFlags::GROW;
+    let seals = rustix::fs::fcntl_get_seals(descriptor).map_err(|errno| bad(format!("is not of a memfd: fcntl(F_GET_SEALS): {errno}")))?;
+    if !seals.contains(final_size) {
+        return Err(bad(format!("is of a file with the seals {seals:?}, but its size is final only with {final_size:?}")));
+    }
+    let mode = rustix::fs::fcntl_getfl(descriptor).map_err(|errno| refused("fcntl(F_GETFL)", errno, "to see that memory is read-only"))?;
+    if mode & OFlags::RWMODE != OFlags::RDONLY {
+        return Err(bad("can write; arenas hand out read-only ones, for which their process needs /proc".to_owned()));
+    }
+    let status = rustix::fs::fstat(descriptor).map_err(|errno| refused("fstat", errno, "to learn the size of another process's memory"))?;
+    let page = rustix::param::page_size() as u64;
+    match u64::try_from(status.st_size) {
+        Ok(len) if len > 0 && len <= MOST_SPACE && len.is_multiple_of(page) => window(descriptor, len as usize, ProtFlags::READ),
+        _ => Err(bad(format!("has {} bytes, but an arena has whole pages of {page} bytes, and 1 to 2^46 bytes", status.st_size))),
+    }
+}
+
+/// Maps `len` bytes of `file` at an address which is a multiple of 2 MiB, so that huge pages fit. The file has as many bytes, and is sealed
+/// against shrinking before anyone reads.
 ///
 /// The addresses are reserved by a longer mapping, within which the real one is placed. The reservation maps the file as well: an
 /// anonymous one would count against RLIMIT_DATA and, without overcommit, as memory.
@@ -176,8 +200,8 @@ fn window(file: &OwnedFd, len: usize, protection: ProtFlags) -> Result<Window> {
     let placed = unsafe { rustix::mm::mmap(start, len, protection, MapFlags::SHARED | MapFlags::FIXED, file.as_fd(), 0) }
         .map_err(|errno| refused("mmap", errno, "to map the arena's memory"))?;
     let base = NonNull::new(placed.cast::<u8>()).ok_or_else(|| refused("mmap", Errno::NOMEM, "to map the arena's memory"))?;
-    // SAFETY: 1: mapped just now inside `reservation`, which moves into the window. 2: the caller has sized the file and seals it before
-    // anyone reads. 3: memmap2 refuses lengths above `isize::MAX`; the alignment is `skew`'s purpose.
+    // SAFETY: 1: mapped just now inside `reservation`, which moves into the window. 2: the caller knows the size, and that the file is
+    // sealed in time. 3: memmap2 refuses lengths above `isize::MAX`; the alignment is `skew`'s purpose.
     Ok(unsafe { Window::new(base, len, reservation) })
 }
 

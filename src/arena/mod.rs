@@ -11,12 +11,15 @@
 //! Memory is recycled: freed blocks keep their pages for the next ones, since fresh pages cost ten times what a copy costs. Free memory
 //! beyond a quarter of the budget (64 MiB at least) goes back to the system, and so does any that stands in the way of a new block.
 //!
+//! A block may also be leased from another process: then it lies in a read-only window of that process's memfd.
+//!
 //! The arena knows nothing of arrays: that is `buffer`'s room.
 
 mod allocator;
 mod block;
 mod budget;
 mod classes;
+mod foreign;
 mod forks;
 mod inner;
 mod mapping;
@@ -31,15 +34,23 @@ mod slots;
 mod tests;
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 pub(crate) use block::Block;
 pub use budget::Budget;
-pub(crate) use registry::{block_at, find};
+pub(crate) use foreign::{ForeignArena, Lessor};
+pub(crate) use registry::{block_at, find, pin_all};
 
 use crate::error::Result;
 use crate::offset::{ArenaId, BlockIndex, Generation};
 use inner::{Inner, Owner};
+
+/// What only `src/process` will use: this goes when that comes.
+const _: () = {
+    let _ = (ForeignArena::map, ForeignArena::lease, ForeignArena::descriptor, Arena::descriptor, pin_all);
+    let _ = (Block::foreign, Block::is_inherited, Block::lessor as fn(&Block) -> Option<&Arc<dyn Lessor>>);
+};
 
 /// A reference to an arena; clones name the same one. It is unmapped when neither references nor blocks remain.
 ///
@@ -99,6 +110,11 @@ impl Arena {
     /// Its random name.
     pub fn id(&self) -> ArenaId {
         self.inner().id()
+    }
+
+    /// What its memory is mapped from, for other processes to map it as well. It cannot write.
+    pub(crate) fn descriptor(&self) -> &OwnedFd {
+        self.inner().mapping().descriptor()
     }
 
     /// Ends allocating and opening here; arrays stay readable. Twice is fine.

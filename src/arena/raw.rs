@@ -6,7 +6,7 @@ use memmap2::MmapRaw;
 
 use crate::offset::Offset;
 
-/// One of an arena's two views of its memfd.
+/// One of an arena's two views of its memfd, or the one view of another process's.
 ///
 /// Invariants:
 /// 1. `base` is the first of `len` consecutive bytes of one mapping of the memfd, from its start; all of them lie in `reservation`,
@@ -33,7 +33,7 @@ impl Window {
         Window { base, len, reservation }
     }
 
-    /// The address of the byte at `offset`, or of the window's end. Panics beyond it, which no offset from the allocator is.
+    /// The address of the byte at `offset`, or of the window's end. Panics beyond it, where no block lies.
     #[inline]
     pub(super) fn at(&self, offset: Offset) -> *mut u8 {
         let offset = offset.0 as usize;

@@ -1,89 +1,165 @@
-//! All arenas of the process, by name and by address.
+//! All arenas that the process knows, its own and those of others, by name and by address.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::block::Block;
-use super::inner::Inner;
-use super::{Arena, Budget};
+use super::foreign::ForeignArena;
+use super::inner::{Inner, lock};
+use super::raw::Window;
+use super::{Arena, Budget, forks};
 use crate::error::Result;
 use crate::offset::ArenaId;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::Ordering;
+use crate::sync::unmodelled::AtomicUsize;
 
-struct Entry {
+struct Entry<T> {
     id: ArenaId,
     /// Its read-only window.
-    start: usize,
-    end: usize,
-    inner: Weak<Inner>,
+    addresses: Range<usize>,
+    memory: Weak<T>,
 }
 
+impl<T> Entry<T> {
+    fn new(id: ArenaId, window: &Window, memory: &Arc<T>) -> Entry<T> {
+        Entry { id, addresses: window.start()..window.start() + window.len(), memory: Arc::downgrade(memory) }
+    }
+}
+
+/// The live one whose window has the address.
+fn having<T>(entries: &[Entry<T>], address: usize) -> Option<Arc<T>> {
+    entries.iter().find(|entry| entry.addresses.contains(&address)).and_then(|entry| entry.memory.upgrade())
+}
+
+fn live<T>(entries: &[Entry<T>]) -> Vec<Arc<T>> {
+    entries.iter().filter_map(|entry| entry.memory.upgrade()).collect()
+}
+
+/// What is mapped. A forked child has the arenas of its parent among its own, inherited.
+struct Known {
+    own: Vec<Entry<Inner>>,
+    foreign: Vec<Entry<ForeignArena>>,
+}
+
+/// An `Arc` got from here may turn out to be the last one, and its drop wants the lock: so the lock goes first.
 struct Registry {
-    arenas: RwLock<Vec<Entry>>,
+    known: RwLock<Known>,
     /// All windows lie between these, so that an address from elsewhere is known at once. An address in a window comes from someone who
     /// knows its arena already, so it is never missed.
     lowest: AtomicUsize,
     highest: AtomicUsize,
+    /// Taken before `known`.
     shared: Mutex<Option<Arena>>,
 }
 
-fn registry() -> &'static Registry {
-    static REGISTRY: OnceLock<Registry> = OnceLock::new();
-    REGISTRY.get_or_init(|| Registry {
-        arenas: RwLock::new(Vec::new()),
-        lowest: AtomicUsize::new(usize::MAX),
-        highest: AtomicUsize::new(0),
-        shared: Mutex::new(None),
-    })
-}
+/// Made in a constant, since a child forked meanwhile would find it half made for ever.
+static REGISTRY: Registry = Registry {
+    known: RwLock::new(Known { own: Vec::new(), foreign: Vec::new() }),
+    lowest: AtomicUsize::new(usize::MAX),
+    highest: AtomicUsize::new(0),
+    shared: Mutex::new(None),
+};
 
 impl Registry {
-    fn change(&self, change: impl FnOnce(&mut Vec<Entry>)) {
-        let mut arenas = self.arenas.write().unwrap_or_else(PoisonError::into_inner);
-        change(&mut arenas);
-        // Relaxed: who has an address of an arena got it from one who saw the arena made.
-        self.lowest.store(arenas.iter().map(|entry| entry.start).min().unwrap_or(usize::MAX), Ordering::Relaxed);
-        self.highest.store(arenas.iter().map(|entry| entry.end).max().unwrap_or(0), Ordering::Relaxed);
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        forks::watch();
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lock is released before the arena can be dropped, which would want it.
-    fn lookup(&self, wanted: impl Fn(&Entry) -> bool) -> Option<Arc<Inner>> {
-        let arenas = self.arenas.read().unwrap_or_else(PoisonError::into_inner);
-        arenas.iter().find(|entry| wanted(entry)).and_then(|entry| entry.inner.upgrade())
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        forks::watch();
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn shared(&self) -> MutexGuard<'_, Option<Arena>> {
+        forks::watch();
+        lock(&self.shared)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Known)) {
+        let mut known = self.write();
+        change(&mut known);
+        let windows = || known.own.iter().map(|entry| &entry.addresses).chain(known.foreign.iter().map(|entry| &entry.addresses));
+        // Relaxed: who has an address of an arena got it from one who saw the arena made.
+        self.lowest.store(windows().map(|window| window.start).min().unwrap_or(usize::MAX), Ordering::Relaxed);
+        self.highest.store(windows().map(|window| window.end).max().unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+/// All locks of the registry, held by a thread that forks.
+pub(super) struct Held {
+    _shared: MutexGuard<'static, Option<Arena>>,
+    _known: RwLockWriteGuard<'static, Known>,
+}
+
+/// Waits until nobody is half way through a change, and lets nobody begin one. It does not `watch`: a fork under way cannot be given handlers.
+pub(super) fn hold() -> Held {
+    Held { _shared: lock(&REGISTRY.shared), _known: REGISTRY.known.write().unwrap_or_else(PoisonError::into_inner) }
 }
 
 /// Makes a new arena known.
 pub(super) fn enter(inner: &Arc<Inner>) {
-    let window = inner.mapping().read_only();
-    let (start, end) = (window.start(), window.start() + window.len());
-    registry().change(|arenas| arenas.push(Entry { id: inner.id(), start, end, inner: Arc::downgrade(inner) }));
+    REGISTRY.change(|known| known.own.push(Entry::new(inner.id(), inner.mapping().read_only(), inner)));
 }
 
-/// Forgets an arena.
-pub(super) fn leave(id: ArenaId) {
-    registry().change(|arenas| arenas.retain(|entry| entry.id != id));
+/// Makes the memory of another process known.
+pub(super) fn enter_foreign(arena: &Arc<ForeignArena>) {
+    REGISTRY.change(|known| known.foreign.push(Entry::new(arena.id(), arena.window(), arena)));
 }
 
-/// The live arena of that name.
+/// Forgets the arena with that window, which is still mapped.
+pub(super) fn leave(window: &Window) {
+    let start = window.start();
+    REGISTRY.change(|known| {
+        known.own.retain(|entry| entry.addresses.start != start);
+        known.foreign.retain(|entry| entry.addresses.start != start);
+    });
+}
+
+/// This process's live arena of that name.
 pub(crate) fn find(id: ArenaId) -> Option<Arena> {
-    let inner = registry().lookup(|entry| entry.id == id)?;
-    if inner.mapping().is_inherited() { None } else { Some(Arena::of(&inner)) }
+    let known = REGISTRY.read();
+    let found = known.own.iter().find(|entry| entry.id == id).and_then(|entry| entry.memory.upgrade());
+    drop(known);
+    found.filter(|inner| !inner.mapping().is_inherited()).map(|inner| Arena::of(&inner))
 }
 
-/// The live block in whose read-only memory all of `address..address + len` lies, whatever arena it is in.
+/// The live block, or lease of another process's block, in whose read-only memory all of `address..address + len` lies, whatever arena it
+/// is in.
 #[inline]
 pub(crate) fn block_at(address: usize, len: usize) -> Option<Block> {
-    let registry = registry();
-    if address < registry.lowest.load(Ordering::Relaxed) || address >= registry.highest.load(Ordering::Relaxed) {
+    if address < REGISTRY.lowest.load(Ordering::Relaxed) || address >= REGISTRY.highest.load(Ordering::Relaxed) {
         return None;
     }
-    let inner = registry.lookup(|entry| (entry.start..entry.end).contains(&address))?;
-    inner.block_at(address, len)
+    let known = REGISTRY.read();
+    let own = having(&known.own, address);
+    let foreign = if own.is_none() { having(&known.foreign, address) } else { None };
+    drop(known);
+    match own {
+        Some(inner) => inner.block_at(address, len),
+        None => foreign?.block_at(address, len),
+    }
+}
+
+/// One more reference to each block that is live now, in this process's arenas or leased from others. Held over a fork, they keep in place
+/// what the child inherits, while the parent goes on freeing.
+pub(crate) fn pin_all() -> Vec<Block> {
+    let known = REGISTRY.read();
+    let (own, foreign) = (live(&known.own), live(&known.foreign));
+    drop(known);
+    let mut pins = Vec::new();
+    for inner in own {
+        inner.pin(&mut pins);
+    }
+    for arena in foreign {
+        arena.pin(&mut pins);
+    }
+    pins
 }
 
 /// The process's own arena; a new one when there is none, or it was closed, or belongs to the process this one was forked from.
 pub(super) fn shared() -> Result<Arena> {
-    let mut shared = registry().shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shared = REGISTRY.shared();
     if let Some(arena) = shared.as_ref().filter(|arena| !arena.is_closed()) {
         return Ok(arena.clone());
     }

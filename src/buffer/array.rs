@@ -10,7 +10,7 @@ use crate::handle::Handle;
 
 /// An immutable N-dimensional view of a block. Clones, slices and messages share the block; the last one dropped frees it.
 ///
-/// Invariant 1: nobody writes to `block` any more.
+/// Invariant 1: nobody writes to `block` any more. Where another process leased it out, that is its promise as long as the lease lasts.
 /// Invariant 2: all bytes of `meta.extent()`, counted from `offset`, lie in the block.
 ///
 /// ```
@@ -32,6 +32,11 @@ pub struct Array {
     /// Shared, so that an array is small to move through messages and cheap to clone.
     meta: Arc<ArrayMeta>,
 }
+
+/// What only `src/process` will use: this goes when that comes.
+const _: () = {
+    let _ = (Array::block, Array::offset);
+};
 
 impl Arena {
     /// An array with a copy of `bytes`, which hold the elements of `meta` in memory order.
@@ -73,8 +78,8 @@ impl Array {
         Array { block, offset: 0, meta: Arc::new(meta) }
     }
 
-    /// Invariant 2, for a view that comes from outside.
-    fn checked(block: Block, offset: usize, meta: ArrayMeta) -> Option<Array> {
+    /// A view that comes from outside, of a block that nobody will write to again; `None` unless invariant 2 holds.
+    pub(crate) fn assemble(block: Block, offset: usize, meta: ArrayMeta) -> Option<Array> {
         let extent = meta.extent();
         let start = offset.checked_add_signed(extent.start)?;
         let end = offset.checked_add_signed(extent.end)?;
@@ -96,9 +101,20 @@ impl Array {
         self.block.as_ptr().wrapping_add(self.offset)
     }
 
-    /// The arena it lies in.
-    pub fn arena(&self) -> Arena {
+    /// The arena it lies in; `None` when that belongs to another process: one that sent the array, or the one that this process was
+    /// forked from.
+    pub fn arena(&self) -> Option<Arena> {
         self.block.arena()
+    }
+
+    /// The block it is a view of.
+    pub(crate) fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// The first element's place in the block, in bytes.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
     }
 
     /// All bytes of an array without gaps, in memory order.
@@ -227,7 +243,7 @@ impl Array {
         let block = arena.acquire(handle.block, handle.generation)?;
         let beyond = || Error::BadHandle { reason: format!("{:?} at {} exceeds block {}", handle.meta, handle.offset, handle.block.0) };
         let offset = usize::try_from(handle.offset).map_err(|_| beyond())?;
-        Array::checked(block, offset, handle.meta.clone()).ok_or_else(beyond)
+        Array::assemble(block, offset, handle.meta.clone()).ok_or_else(beyond)
     }
 
     /// The array on memory that foreign code (an ndarray, say) sees at `address`: `None` unless all of it lies in one live block.
@@ -236,6 +252,6 @@ impl Array {
         let start = address.checked_add_signed(extent.start)?;
         let block = arena::block_at(start, extent.end.checked_sub(extent.start)?.unsigned_abs())?;
         let offset = address.checked_sub(block.as_ptr().addr())?;
-        Array::checked(block, offset, meta)
+        Array::assemble(block, offset, meta)
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// A block being filled: writable, with one owner. [`freeze`](Draft::freeze) makes it an [`Array`] without a copy.
 ///
-/// Invariant 1: `block` is referenced by this draft alone, so nobody reads what is being written.
+/// Invariant 1: `block` was allocated for this draft, which alone reads and writes it. Other references, as of `arena::pin_all`, only keep it.
 /// Invariant 2: `meta` is contiguous and `meta.nbytes() <= block.len()`.
 ///
 /// ```

@@ -115,7 +115,7 @@ pub(super) unsafe fn taken(py: Attached<'_>, state: &State, arena: &Arena, meta:
 
 /// Whether an Array need not be copied when `arena` is asked for.
 fn will_do(array: &Array, arena: &Arena) -> bool {
-    array.arena().id() == arena.id() || Arena::shared().is_ok_and(|own| own.id() == arena.id())
+    array.arena().is_some_and(|home| home.id() == arena.id()) || Arena::shared().is_ok_and(|own| own.id() == arena.id())
 }
 
 /// A compact copy in `arena`.

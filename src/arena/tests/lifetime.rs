@@ -58,7 +58,7 @@ fn blocks_keep_their_arena_and_find_it_again() {
     let block = arena.allocate(100).expect("room");
     drop(arena);
     assert_eq!(find(id).map(|found| found.statistics().blocks), Some(1));
-    let again = block.arena();
+    let again = block.arena().expect("this process's");
     assert_eq!((again.id(), block.arena_id()), (id, id));
     let other = again.allocate(100).expect("room");
     drop((again, block));

@@ -1,19 +1,11 @@
 //! What the system sees: descriptors, mappings, pages, protection.
 
 use std::fs;
-use std::process::Command;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 
-use super::{MIB, arena};
+use super::{MIB, arena, forked, in_a_child};
 use crate::arena::{Arena, Budget};
-
-/// Runs one test alone in a child process, where `change` may break things for it; returns its exit status.
-fn in_a_child(test: &str) -> std::process::ExitStatus {
-    let program = std::env::current_exe().expect("this test's program");
-    let name = format!("arena::tests::memory::{test}");
-    Command::new(program).args([&name, "--exact", "--ignored", "--test-threads=1"]).status().expect("a child")
-}
 
 /// Descriptors and lines in the list of mappings which are arenas'.
 fn footprint() -> (usize, usize) {
@@ -46,7 +38,7 @@ fn child_counts_descriptors_and_mappings() {
 
 #[test]
 fn ten_thousand_blocks_need_one_descriptor_and_two_mappings() {
-    assert!(in_a_child("child_counts_descriptors_and_mappings").success());
+    assert!(in_a_child("memory::child_counts_descriptors_and_mappings").success());
 }
 
 #[test]
@@ -127,7 +119,7 @@ fn child_gets_an_arena_in_little_address_space() {
 
 #[test]
 fn a_limit_of_address_space_makes_arenas_smaller() {
-    assert!(in_a_child("child_gets_an_arena_in_little_address_space").success());
+    assert!(in_a_child("memory::child_gets_an_arena_in_little_address_space").success());
 }
 
 #[test]
@@ -141,7 +133,7 @@ fn child_gets_an_arena_in_little_file_size() {
 
 #[test]
 fn a_limit_of_file_size_makes_arenas_smaller() {
-    assert!(in_a_child("child_gets_an_arena_in_little_file_size").success());
+    assert!(in_a_child("memory::child_gets_an_arena_in_little_file_size").success());
 }
 
 #[test]
@@ -151,26 +143,22 @@ fn child_forks_and_reads_on() {
     let block = arena.allocate(5).expect("room");
     // SAFETY: the block is this test's.
     unsafe { block.writable_ptr().copy_from_nonoverlapping(b"bytes".as_ptr(), 5) };
-    // SAFETY: the child only uses what this test made, and ends by `_exit`.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
+    let clones = (block.clone(), arena.clone());
+    let child = forked(move || {
+        let (block, arena) = clones;
         // SAFETY: the read-only window is inherited.
-        let read = unsafe { std::slice::from_raw_parts(block.as_ptr(), 5) } == b"bytes";
-        let closed = arena.is_closed() && arena.allocate(1).is_err();
+        assert_eq!(unsafe { std::slice::from_raw_parts(block.as_ptr(), 5) }, b"bytes");
+        assert!(arena.is_closed() && arena.allocate(1).is_err());
+        assert!(block.is_inherited() && block.arena().is_none());
         drop((block, arena));
-        let own = Arena::shared().and_then(|arena| arena.allocate(3 * MIB)).is_ok();
-        // SAFETY: ends the process at once.
-        unsafe { libc::_exit(if read && closed && own { 0 } else { 1 }) };
-    }
-    let mut status = -1;
-    // SAFETY: `status` is this function's.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(status, 0);
+        Arena::shared().and_then(|arena| arena.allocate(3 * MIB)).expect("an arena of its own");
+    });
+    assert_eq!(child, 0);
     assert!(!arena.is_closed());
     assert_eq!(arena.statistics().blocks, 1, "what the child dropped is the child's");
 }
 
 #[test]
 fn a_forked_child_reads_on_and_has_its_own_arena() {
-    assert!(in_a_child("child_forks_and_reads_on").success());
+    assert!(in_a_child("memory::child_forks_and_reads_on").success());
 }
