@@ -63,7 +63,7 @@ loom: ## the models of the lock-free parts: tests whose path has "models" in it
 
 fuzz: ## each fuzz target for FUZZ_SECONDS
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --manifest-path tests/fuzz/Cargo.toml --target $(HOST) --target-dir $(TARGET)/fuzz
-	@for target in dtypes handles messages; do \
+	@for target in dtypes handles messages packets; do \
 	    echo "fuzzing $$target for $(FUZZ_SECONDS) s" && mkdir -p .build/corpus/$$target && \
 	    $(TARGET)/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.build/corpus/ -verbosity=0 -print_funcs=0 .build/corpus/$$target || exit 1; \
 	done

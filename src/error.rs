@@ -82,6 +82,32 @@ pub enum Error {
         /// The values seen and what to do.
         reason: String,
     },
+    /// The process that was to be reached belongs to somebody else.
+    #[error("the process with pid {pid} belongs to user {theirs}, this one to user {ours}; only processes of one user share memory")]
+    OtherUser {
+        /// That process.
+        pid: u32,
+        /// Its user's number.
+        theirs: u32,
+        /// This process's user's number.
+        ours: u32,
+    },
+    /// A published name cannot be used.
+    #[error("cannot use the name {name:?}: {reason}")]
+    BadName {
+        /// The name.
+        name: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The service was closed, or its process has ended.
+    #[error("the service {name:?} is gone: {reason}; connect again once it is published")]
+    ServiceGone {
+        /// The service.
+        name: String,
+        /// What became of it.
+        reason: String,
+    },
     /// The system refused a call.
     #[error("{call} failed: {errno} ({purpose})")]
     System {
@@ -100,9 +126,9 @@ impl Error {
         matches!(self, Error::ArenaFull { .. })
     }
 
-    /// Whether a handle came too late.
+    /// Whether a handle, or a connection to a service, came too late.
     pub fn is_stale(&self) -> bool {
-        matches!(self, Error::StaleHandle { .. })
+        matches!(self, Error::StaleHandle { .. } | Error::ServiceGone { .. })
     }
 
     pub(crate) fn stale_block(index: BlockIndex, asked: Generation, found: Generation) -> Error {

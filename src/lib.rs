@@ -27,20 +27,25 @@
 //! | [`mod@array`] | dtype, shape, strides: what an array looks like, without memory |
 //! | [`buffer`] | [`Draft`] and [`Array`]: memory with a shape |
 //! | [`mod@channel`] | [`Sender`], [`Receiver`] and the messages between them |
+//! | [`process`] | other processes: tickets, services |
 //!
 //! The feature `numpy` adds conversions for authors of PyO3 modules, `cpython` the extension behind the Python package.
 //! DESIGN.md in the repository says why things are as they are.
 #![deny(missing_docs)]
-// What only the extension and the conversions use is checked for dead code where they are built.
-#![cfg_attr(not(any(feature = "cpython", feature = "numpy")), allow(dead_code))]
+// What only the extension uses is checked for dead code where it is built.
+#![cfg_attr(not(feature = "cpython"), allow(dead_code))]
 
 pub mod arena;
 pub mod array;
 pub mod buffer;
 pub mod channel;
 mod error;
+mod forks;
 mod handle;
+mod identity;
 mod offset;
+mod per_process;
+pub mod process;
 mod sync;
 
 #[cfg(feature = "cpython")]
@@ -54,4 +59,4 @@ pub use buffer::{Array, Draft};
 pub use channel::{Receiver, Sender, channel};
 pub use error::{Error, Result};
 pub use handle::Handle;
-pub use offset::{ArenaId, BlockIndex, Generation};
+pub use offset::{Address, ArenaId, BlockIndex, Generation};

@@ -6,7 +6,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, f
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
-/// Atomics for statics that no model looks at: those of loom cannot be made in a constant.
-pub(crate) mod unmodelled {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+/// The machine's own in any case, for statics that no model reaches: loom's can neither be made in a constant nor outlive a model.
+pub(crate) mod of_process {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 }

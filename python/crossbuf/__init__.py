@@ -24,14 +24,21 @@ from . import interpreters as interpreters
 from . import isolation as isolation
 from ._core import Arena as Arena
 from ._core import Array as Array
+from ._core import Connection as Connection
 from ._core import Draft as Draft
 from ._core import Receiver as Receiver
 from ._core import Sender as Sender
+from ._core import Service as Service
 from ._core import channel as channel
+from ._core import connect as connect
+from ._core import drop_tickets as drop_tickets
 from ._core import empty as empty
 from ._core import open as open
+from ._core import processes as processes
+from ._core import publish as publish
 from ._core import share as share
 from ._core import statistics as statistics
+from ._core import tickets as tickets
 from .errors import ArenaClosed as ArenaClosed
 from .errors import ArenaFull as ArenaFull
 from .errors import Broken as Broken
@@ -48,10 +55,13 @@ from .errors import InterpreterError as InterpreterError
 from .errors import IsolationError as IsolationError
 from .errors import LayoutError as LayoutError
 from .errors import NotShareable as NotShareable
+from .errors import ServiceError as ServiceError
 from .errors import StaleHandle as StaleHandle
 from .errors import WorkerError as WorkerError
 from .records import ArenaStatistics as ArenaStatistics
 from .records import ChannelStatistics as ChannelStatistics
+from .records import ProcessStatistics as ProcessStatistics
+from .records import Ticket as Ticket
 from .workers import Worker as Worker
 from .workers import spawn as spawn
 

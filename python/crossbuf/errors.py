@@ -5,7 +5,7 @@ Error
 ├── ArenaFull            (MemoryError)  the budget has no room; says asked, used, budget, largest free run
 ├── ArenaClosed                         the arena was closed; what is open stays readable
 ├── HandleError          (ValueError)   this is not a handle that crossbuf gave out
-│   └── StaleHandle                     it was one, but its array has been freed since
+│   └── StaleHandle                     it was one, but its array has been freed since, or its process has ended
 ├── NotShareable         (TypeError)    these values cannot lie in shared memory, or cross to another interpreter
 ├── DTypeError           (ValueError)   a dtype or PEP 3118 format cannot be read
 ├── LayoutError          (ValueError)   this memory cannot be seen in the way asked for
@@ -15,6 +15,7 @@ Error
 │   ├── Ended            (EOFError)     the other side is done: no message is left and none will come
 │   ├── Empty            (queue.Empty)  no message within the time given
 │   └── Full             (queue.Full)   no room within the time given
+├── ServiceError         (LookupError)  a published name is taken, unknown, or no name
 ├── InterpreterError     (RuntimeError)
 │   ├── ExecutionFailed                 code in another interpreter raised; its traceback is in the text
 │   └── WorkerError                     a worker could not start, or raised what cannot be sent to you
@@ -46,7 +47,10 @@ class HandleError(Error, ValueError):
 
 
 class StaleHandle(HandleError):
-    """The handle's array has been freed. A handle keeps nothing alive: hold the array while its handle travels."""
+    """What this names is gone: the array has been freed, or the process or service that had it has ended.
+
+    A handle keeps nothing alive: hold the array while its handle travels.
+    """
 
 
 class NotShareable(Error, TypeError):
@@ -70,7 +74,10 @@ class Closed(ChannelError):
 
 
 class Broken(ChannelError):
-    """The other side is gone: every Receiver was closed, so nobody can ever receive this. The message is still yours."""
+    """The other side is gone: every Receiver was closed, or the process in which the channel lived has ended.
+
+    A message that was to be sent is still yours.
+    """
 
 
 class Ended(ChannelError, EOFError):
@@ -83,6 +90,10 @@ class Empty(ChannelError, queue.Empty):
 
 class Full(ChannelError, queue.Full):
     """There was no room within the time given. The message is still yours; receivers still exist."""
+
+
+class ServiceError(Error, LookupError):
+    """A published name cannot be used: it is taken, nobody has published it, or it is no name. The text says what there is."""
 
 
 class InterpreterError(Error, RuntimeError):

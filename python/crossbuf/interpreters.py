@@ -29,7 +29,7 @@ import weakref
 from types import TracebackType
 from typing import Self
 
-from . import _cautions
+from . import _cautions, _forks
 from ._core import _unload_copies
 from ._native_interpreters import REFUSED, UNSHAREABLE, Native, is_main
 from .errors import ExecutionFailed, InterpreterError, NotShareable
@@ -45,6 +45,7 @@ _open: "weakref.WeakSet[Interpreter]" = weakref.WeakSet()
 
 if is_main():
     _cautions.watch_forks(lambda: len(_open))
+    _forks.watch()
 
 
 def create() -> "Interpreter":

@@ -1,4 +1,4 @@
-"""What ``statistics()`` and ``isolation.status()`` return: frozen records of one moment."""
+"""What ``statistics()``, ``processes()``, ``tickets()`` and ``isolation.status()`` return: frozen records of one moment."""
 
 from typing import NamedTuple
 
@@ -43,6 +43,29 @@ class ChannelStatistics(NamedTuple):
     """Messages ever sent."""
     received: int
     """Messages ever received."""
+
+
+class ProcessStatistics(NamedTuple):
+    """What another process has of this one."""
+
+    pid: int
+    leased: int
+    """Blocks of this process that it reads."""
+    ends: int
+    """Channel ends that it has, of channels that live in this process."""
+    backlog: int
+    """Packets that wait for it to read. More than a few for long: it was stopped, or is busy."""
+
+
+class Ticket(NamedTuple):
+    """A pickled Array or channel end that nobody has unpickled. It keeps its Array alive."""
+
+    age: float
+    """Seconds since it was pickled."""
+    nbytes: int
+    """Bytes of the Array; 0 for a channel end."""
+    site: str
+    """File and line where it was pickled."""
 
 
 class IsolatedModule(NamedTuple):

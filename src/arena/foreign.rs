@@ -17,13 +17,13 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::block::Block;
-use super::forks::Birth;
 use super::inner::lock;
 use super::mapping;
 use super::raw::Window;
 use super::registry;
 use super::slots::Place;
 use crate::error::{Error, Result};
+use crate::forks::Birth;
 use crate::offset::{ArenaId, BlockIndex, Generation, Offset};
 
 /// Whom a lease is given back to, once its last reference here is gone.

@@ -21,6 +21,7 @@ use super::references::Gone;
 use super::registry;
 use super::slots::{Place, Slot, Slots};
 use crate::error::{Error, Result};
+use crate::identity;
 use crate::offset::{ArenaId, BlockIndex, Generation};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
@@ -77,16 +78,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Owner {
     /// A new arena, known to the registry.
     pub(super) fn of_new(budget: u64) -> Result<Arc<Owner>> {
-        let mut id = [0; 16];
-        rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty()).map_err(|errno| Error::System {
-            call: "getrandom",
-            errno,
-            purpose: "to name an arena",
-        })?;
         let mapping = Mapping::new(budget)?;
         let allocator = Allocator::new(mapping.writable().len() as u64, budget, rustix::param::page_size());
         let inner = Arc::new(Inner {
-            id: ArenaId(u128::from_ne_bytes(id)),
+            id: identity::next_arena()?,
             pages: Pages::new(&mapping),
             mapping,
             slots: Slots::new(),
@@ -282,5 +277,9 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         registry::leave(self.mapping.read_only());
+        // No block is left, so nobody reads; but other processes may have the memory mapped, which would keep it.
+        if !self.mapping.is_inherited() {
+            let _ = self.mapping.punch(&(0..self.mapping.writable().len() as u64));
+        }
     }
 }

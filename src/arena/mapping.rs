@@ -24,9 +24,9 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, getrlimit};
 
 use super::classes::SLAB;
-use super::forks::Birth;
 use super::raw::Window;
 use crate::error::{Error, Result};
+use crate::forks::Birth;
 use crate::offset::ArenaId;
 
 /// The address space of the smallest arena.

@@ -20,7 +20,6 @@ mod block;
 mod budget;
 mod classes;
 mod foreign;
-mod forks;
 mod inner;
 mod mapping;
 mod pages;
@@ -45,12 +44,6 @@ pub(crate) use registry::{block_at, find, pin_all};
 use crate::error::Result;
 use crate::offset::{ArenaId, BlockIndex, Generation};
 use inner::{Inner, Owner};
-
-/// What only `src/process` will use: this goes when that comes.
-const _: () = {
-    let _ = (ForeignArena::map, ForeignArena::lease, ForeignArena::descriptor, Arena::descriptor, pin_all);
-    let _ = (Block::foreign, Block::is_inherited, Block::lessor as fn(&Block) -> Option<&Arc<dyn Lessor>>);
-};
 
 /// A reference to an arena; clones name the same one. It is unmapped when neither references nor blocks remain.
 ///

@@ -1,17 +1,18 @@
 //! All arenas that the process knows, its own and those of others, by name and by address.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::block::Block;
 use super::foreign::ForeignArena;
 use super::inner::{Inner, lock};
 use super::raw::Window;
-use super::{Arena, Budget, forks};
+use super::{Arena, Budget};
 use crate::error::Result;
 use crate::offset::ArenaId;
+use crate::per_process::PerProcess;
 use crate::sync::Ordering;
-use crate::sync::unmodelled::AtomicUsize;
+use crate::sync::of_process::AtomicUsize;
 
 struct Entry<T> {
     id: ArenaId,
@@ -35,7 +36,7 @@ fn live<T>(entries: &[Entry<T>]) -> Vec<Arc<T>> {
     entries.iter().filter_map(|entry| entry.memory.upgrade()).collect()
 }
 
-/// What is mapped. A forked child has the arenas of its parent among its own, inherited.
+/// What is mapped. A forked child begins with nothing: what it inherited can neither allocate nor be found.
 struct Known {
     own: Vec<Entry<Inner>>,
     foreign: Vec<Entry<ForeignArena>>,
@@ -52,28 +53,24 @@ struct Registry {
     shared: Mutex<Option<Arena>>,
 }
 
-/// Made in a constant, since a child forked meanwhile would find it half made for ever.
-static REGISTRY: Registry = Registry {
-    known: RwLock::new(Known { own: Vec::new(), foreign: Vec::new() }),
-    lowest: AtomicUsize::new(usize::MAX),
-    highest: AtomicUsize::new(0),
-    shared: Mutex::new(None),
-};
+static REGISTRY: PerProcess<Registry> = PerProcess::new();
+
+fn registry() -> &'static Registry {
+    REGISTRY.get_or_make(|| Registry {
+        known: RwLock::new(Known { own: Vec::new(), foreign: Vec::new() }),
+        lowest: AtomicUsize::new(usize::MAX),
+        highest: AtomicUsize::new(0),
+        shared: Mutex::new(None),
+    })
+}
 
 impl Registry {
     fn read(&self) -> RwLockReadGuard<'_, Known> {
-        forks::watch();
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        forks::watch();
         self.known.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn shared(&self) -> MutexGuard<'_, Option<Arena>> {
-        forks::watch();
-        lock(&self.shared)
     }
 
     fn change(&self, change: impl FnOnce(&mut Known)) {
@@ -86,31 +83,20 @@ impl Registry {
     }
 }
 
-/// All locks of the registry, held by a thread that forks.
-pub(super) struct Held {
-    _shared: MutexGuard<'static, Option<Arena>>,
-    _known: RwLockWriteGuard<'static, Known>,
-}
-
-/// Waits until nobody is half way through a change, and lets nobody begin one. It does not `watch`: a fork under way cannot be given handlers.
-pub(super) fn hold() -> Held {
-    Held { _shared: lock(&REGISTRY.shared), _known: REGISTRY.known.write().unwrap_or_else(PoisonError::into_inner) }
-}
-
 /// Makes a new arena known.
 pub(super) fn enter(inner: &Arc<Inner>) {
-    REGISTRY.change(|known| known.own.push(Entry::new(inner.id(), inner.mapping().read_only(), inner)));
+    registry().change(|known| known.own.push(Entry::new(inner.id(), inner.mapping().read_only(), inner)));
 }
 
 /// Makes the memory of another process known.
 pub(super) fn enter_foreign(arena: &Arc<ForeignArena>) {
-    REGISTRY.change(|known| known.foreign.push(Entry::new(arena.id(), arena.window(), arena)));
+    registry().change(|known| known.foreign.push(Entry::new(arena.id(), arena.window(), arena)));
 }
 
 /// Forgets the arena with that window, which is still mapped.
 pub(super) fn leave(window: &Window) {
     let start = window.start();
-    REGISTRY.change(|known| {
+    registry().change(|known| {
         known.own.retain(|entry| entry.addresses.start != start);
         known.foreign.retain(|entry| entry.addresses.start != start);
     });
@@ -118,7 +104,7 @@ pub(super) fn leave(window: &Window) {
 
 /// This process's live arena of that name.
 pub(crate) fn find(id: ArenaId) -> Option<Arena> {
-    let known = REGISTRY.read();
+    let known = registry().read();
     let found = known.own.iter().find(|entry| entry.id == id).and_then(|entry| entry.memory.upgrade());
     drop(known);
     found.filter(|inner| !inner.mapping().is_inherited()).map(|inner| Arena::of(&inner))
@@ -128,10 +114,11 @@ pub(crate) fn find(id: ArenaId) -> Option<Arena> {
 /// is in.
 #[inline]
 pub(crate) fn block_at(address: usize, len: usize) -> Option<Block> {
-    if address < REGISTRY.lowest.load(Ordering::Relaxed) || address >= REGISTRY.highest.load(Ordering::Relaxed) {
+    let registry = registry();
+    if address < registry.lowest.load(Ordering::Relaxed) || address >= registry.highest.load(Ordering::Relaxed) {
         return None;
     }
-    let known = REGISTRY.read();
+    let known = registry.read();
     let own = having(&known.own, address);
     let foreign = if own.is_none() { having(&known.foreign, address) } else { None };
     drop(known);
@@ -144,7 +131,7 @@ pub(crate) fn block_at(address: usize, len: usize) -> Option<Block> {
 /// One more reference to each block that is live now, in this process's arenas or leased from others. Held over a fork, they keep in place
 /// what the child inherits, while the parent goes on freeing.
 pub(crate) fn pin_all() -> Vec<Block> {
-    let known = REGISTRY.read();
+    let known = registry().read();
     let (own, foreign) = (live(&known.own), live(&known.foreign));
     drop(known);
     let mut pins = Vec::new();
@@ -159,7 +146,7 @@ pub(crate) fn pin_all() -> Vec<Block> {
 
 /// The process's own arena; a new one when there is none, or it was closed, or belongs to the process this one was forked from.
 pub(super) fn shared() -> Result<Arena> {
-    let mut shared = REGISTRY.shared();
+    let mut shared = lock(&registry().shared);
     if let Some(arena) = shared.as_ref().filter(|arena| !arena.is_closed()) {
         return Ok(arena.clone());
     }

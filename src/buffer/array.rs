@@ -33,11 +33,6 @@ pub struct Array {
     meta: Arc<ArrayMeta>,
 }
 
-/// What only `src/process` will use: this goes when that comes.
-const _: () = {
-    let _ = (Array::block, Array::offset);
-};
-
 impl Arena {
     /// An array with a copy of `bytes`, which hold the elements of `meta` in memory order.
     ///
@@ -105,6 +100,16 @@ impl Array {
     /// forked from.
     pub fn arena(&self) -> Option<Arena> {
         self.block.arena()
+    }
+
+    /// Whether it lies in an arena that this process has made.
+    pub(crate) fn is_own(&self) -> bool {
+        self.block.foreign().is_none() && !self.block.is_inherited()
+    }
+
+    /// Whether it came into this process by fork, so that the parent keeps it for all its children at once.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.block.is_inherited()
     }
 
     /// The block it is a view of.

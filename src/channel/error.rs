@@ -1,6 +1,9 @@
 //! Why a message was not sent or not received. A refused message comes back with the error.
 
+use std::sync::Arc;
+
 use super::message::Message;
+use crate::error::Error;
 
 /// Why a message was not sent. [`into_message`](SendError::into_message) gives it back, untouched.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +49,32 @@ pub enum SendError {
         /// The message.
         message: Box<Message>,
     },
+    /// This process was forked from the one that the end belongs to.
+    #[error("{INHERITED}")]
+    Inherited {
+        /// The message.
+        message: Box<Message>,
+    },
+    /// The channel is lost, as it lives in another process.
+    #[error("the process that hosts this channel ({host}) is gone; make the channel in a process that outlives those who use it")]
+    HostGone {
+        /// The message.
+        message: Box<Message>,
+        /// The process.
+        host: Arc<str>,
+    },
+    /// The message cannot go to the process that hosts the channel.
+    #[error("the message cannot be sent to another process: {error}")]
+    NotPacked {
+        /// The message.
+        message: Box<Message>,
+        /// Why not.
+        error: Error,
+    },
 }
+
+const INHERITED: &str = "this end was inherited by fork, and its channel lives in the parent process; pickle it to the child \
+    (multiprocessing does with spawn and with queues), or make the channel in the child";
 
 fn limit(capacity: Option<usize>) -> String {
     match capacity {
@@ -66,7 +94,10 @@ impl SendError {
             | SendError::Closed { message }
             | SendError::Broken { message }
             | SendError::Interrupted { message }
-            | SendError::Cancelled { message } => *message,
+            | SendError::Cancelled { message }
+            | SendError::Inherited { message }
+            | SendError::HostGone { message, .. }
+            | SendError::NotPacked { message, .. } => *message,
         }
     }
 
@@ -99,10 +130,20 @@ impl SendError {
     pub fn is_cancelled(&self) -> bool {
         matches!(self, SendError::Cancelled { .. })
     }
+
+    /// Whether this end was inherited by fork.
+    pub fn is_inherited(&self) -> bool {
+        matches!(self, SendError::Inherited { .. })
+    }
+
+    /// Whether the process that the channel lives in is gone.
+    pub fn is_host_gone(&self) -> bool {
+        matches!(self, SendError::HostGone { .. })
+    }
 }
 
 /// Why nothing was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecvError {
     /// `try_recv` found nothing.
@@ -129,6 +170,18 @@ pub enum RecvError {
     /// The wait was called off. Only waits supervised by an interpreter end so.
     #[error("receive was cancelled because its interpreter is going away; let another interpreter receive")]
     Cancelled,
+    /// This process was forked from the one that the end belongs to.
+    #[error("{INHERITED}")]
+    Inherited,
+    /// The channel is lost, as it lives in another process.
+    #[error("the process that hosts this channel ({host}) is gone; make the channel in a process that outlives those who use it")]
+    HostGone {
+        /// The process.
+        host: Arc<str>,
+    },
+    /// The host cannot hand the message over, and keeps it.
+    #[error("the message cannot be handed over by the process that hosts the channel: {0}")]
+    NotPacked(Error),
 }
 
 impl RecvError {
@@ -160,6 +213,16 @@ impl RecvError {
     /// Whether the wait was called off.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, RecvError::Cancelled)
+    }
+
+    /// Whether this end was inherited by fork.
+    pub fn is_inherited(&self) -> bool {
+        matches!(self, RecvError::Inherited)
+    }
+
+    /// Whether the process that the channel lives in is gone.
+    pub fn is_host_gone(&self) -> bool {
+        matches!(self, RecvError::HostGone { .. })
     }
 }
 

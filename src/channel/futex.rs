@@ -6,6 +6,8 @@ pub(crate) use system::Futex;
 #[cfg(loom)]
 pub(crate) use model::Futex;
 
+use super::outlook::Listen;
+
 /// Which sleepers a wake-up is meant for: those whose mask shares a bit with it.
 pub(crate) type Mask = std::num::NonZeroU32;
 
@@ -31,7 +33,7 @@ mod system {
     use rustix::thread::futex::{self, Flags, Timespec};
     use rustix::time::{ClockId, clock_gettime};
 
-    use super::{Mask, Sleep};
+    use super::{Listen, Mask, Sleep};
     use crate::sync::{AtomicU32, Ordering};
 
     /// The word. The kernel compares it with what the sleeper saw, so a change in between is never slept through.
@@ -59,6 +61,11 @@ mod system {
             }
         }
 
+        /// As `sleep`, under any mask, by somebody who attends to more than this word.
+        pub(crate) fn sleep_by(&self, listener: &mut dyn Listen, seen: u32, time: Option<Duration>) -> Sleep {
+            listener.sleep(&self.0, seen, time)
+        }
+
         pub(crate) fn wake(&self, count: u32, mask: Mask) {
             // It fails for bad addresses only; this one is our own. The kernel reads the count as a signed number.
             let _ = futex::wake_bitset(&self.0, Flags::PRIVATE, count.min(i32::MAX as u32), mask);
@@ -72,7 +79,7 @@ mod model {
 
     use loom::sync::{Condvar, Mutex};
 
-    use super::{ALL, Mask, Sleep};
+    use super::{ALL, Listen, Mask, Sleep};
     use crate::sync::{AtomicU32, Ordering};
 
     /// The gate stands for the kernel's own lock on the queue of sleepers. Time does not pass under loom: a sleep that has
@@ -108,6 +115,11 @@ mod model {
                 drop(self.sleepers.wait(gate).unwrap());
             }
             Sleep::Woken
+        }
+
+        /// Nobody listens under loom.
+        pub(crate) fn sleep_by(&self, listener: &mut dyn Listen, seen: u32, time: Option<Duration>) -> Sleep {
+            listener.sleep(&self.word, seen, time)
         }
 
         /// Masks are not modelled: whoever is not meant finds nothing to do and sleeps again.

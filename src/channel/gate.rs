@@ -22,14 +22,25 @@ pub(crate) enum Side {
 /// One end's state. Changed only under its channel's lock, so the order of single accesses does not matter.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    /// Its number among the ends of its channel.
+    number: u64,
     closed: AtomicBool,
     /// It is a receiving end and lies in its own channel's queue.
     aboard: AtomicBool,
 }
 
 impl Gate {
-    pub(super) fn new(closed: bool) -> Gate {
-        Gate { closed: AtomicBool::new(closed), aboard: AtomicBool::new(false) }
+    pub(super) fn new(number: u64, closed: bool) -> Gate {
+        Gate { number, closed: AtomicBool::new(closed), aboard: AtomicBool::new(false) }
+    }
+
+    /// One like it in a forked child, where neither belongs to a channel.
+    pub(super) fn inherited(&self) -> Gate {
+        Gate::new(self.number, self.is_closed())
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -42,8 +42,9 @@ pub(super) type Head = SmallVec<[u8; 32]>;
 /// In the order of the tokens that name them.
 pub(super) type Attachments = SmallVec<[Attachment; 1]>;
 
+/// What a message owns beside its bytes.
 #[derive(Clone, Debug)]
-pub(super) enum Attachment {
+pub(crate) enum Attachment {
     Array(Array),
     Sender(Sender),
     Receiver(Receiver),
@@ -81,6 +82,21 @@ impl Message {
     /// Reads the tokens and takes the attachments out.
     pub(crate) fn decoder(&mut self) -> Decoder<'_> {
         Decoder::new(&self.head, std::mem::take(&mut self.attachments))
+    }
+
+    /// What it consists of, to be written elsewhere.
+    pub(crate) fn parts(&self) -> (&[u8], &[Attachment]) {
+        (&self.head, &self.attachments)
+    }
+
+    /// The inverse of [`parts`](Message::parts). Anything may be given: reading refuses what writing does not make.
+    pub(crate) fn from_parts(head: &[u8], attachments: Vec<Attachment>) -> Message {
+        Message { head: head.into(), attachments: attachments.into(), serial: 0 }
+    }
+
+    /// The message with its number in a channel of another process.
+    pub(crate) fn numbered(self, serial: u64) -> Message {
+        Message { serial, ..self }
     }
 
     /// A message of arbitrary bytes, to show that reading refuses what writing does not make. The ends and arrays of `attached` lie beside them.

@@ -21,10 +21,14 @@
 //! The capacity decides how far senders may run ahead: `None` as far as they like, `Some(n)` by n messages, `Some(0)` not at all: a
 //! send then meets a receive.
 //!
+//! A channel lives in the process that made it. Ends that were sent to another process work there as they do here, and fail with `HostGone` once
+//! the channel's process is gone. Those that a process inherits by fork fail with `Inherited`.
+//!
 //! Ends are messages too. A receiver that lies in the queue of its own channel is out of reach once no other receiver is open;
 //! the channel then counts as broken. Larger rings are not found: if the last receivers of two channels lie in each other's queues, both
 //! channels and their messages stay until the process ends.
 
+mod calls;
 mod decode;
 mod disposal;
 mod encode;
@@ -32,11 +36,15 @@ mod endpoint;
 mod error;
 mod futex;
 mod gate;
+mod inherited;
 mod lock;
 mod message;
+mod outlook;
+mod pile;
 mod queue;
 mod receiver;
 mod registry;
+mod remote;
 mod sender;
 mod spin;
 mod state;
@@ -44,6 +52,7 @@ mod token;
 mod tree;
 mod value;
 mod wait;
+mod waiters;
 
 #[cfg(all(test, loom))]
 mod models;
@@ -61,6 +70,21 @@ pub use value::{MAX_DEPTH, Value};
 
 #[allow(unused_imports, reason = "the doors for code that speaks for an interpreter; without it nobody goes through")]
 pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Patience};
+
+pub(crate) use self::{
+    calls::{Lent, Unreceived, Unsent},
+    futex::ALL,
+    gate::Side,
+    inherited::{Kept, adopt_by, end_of, keep_ends},
+    message::Attachment,
+    futex::Sleep,
+    outlook::{Listen, Look, Outlook, attend_to},
+    queue::{Absence, Refusal, Refused},
+    remote::RemoteEnd,
+    spin::Spin,
+    wait::{Event, Outcome},
+    waiters::{CallKey, Waker},
+};
 
 use std::sync::Arc;
 

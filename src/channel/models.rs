@@ -4,14 +4,16 @@
 //!
 //! A lost wake-up shows as a deadlock, a lost or doubled message as a failed count.
 
-use loom::sync::Arc;
+use loom::sync::{Arc, Condvar};
 use loom::thread;
 
+use super::calls::{Unreceived, Unsent};
 use super::futex::ALL;
 use super::gate::{Cargo, Gate, Side};
 use super::lock::Mutex;
 use super::queue::{Absence, Core, Refusal};
 use super::wait::{Event, Outcome, Patience};
+use super::waiters::Waker;
 use crate::sync::{AtomicBool, Ordering};
 
 impl Cargo for u32 {
@@ -201,7 +203,7 @@ fn an_offer_is_taken_or_withdrawn() {
         });
         let received = core.recv(&receiving, &Patience::ENDLESS);
         match sender.join().unwrap() {
-            Ok(()) => assert_eq!(received, Ok(7)),
+            Ok(_) => assert_eq!(received, Ok(7)),
             Err(refused) => {
                 assert_eq!((refused.item, refused.why), (7, Refusal::Interrupted));
                 assert_eq!(received, Err(Absence::Ended));
@@ -239,4 +241,199 @@ fn a_cancelled_wait_ends() {
         core.wake_everyone();
         assert_eq!(receiver.join().unwrap(), Err(Absence::Cancelled));
     });
+}
+
+/// Somebody who waits without a thread in the channel: here, one that sleeps elsewhere.
+#[derive(Debug, Default)]
+struct Bell(Mutex<bool>, Condvar);
+
+impl Waker for Bell {
+    fn wake(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_one();
+    }
+}
+
+impl Bell {
+    fn waker(self: &std::sync::Arc<Bell>) -> std::sync::Arc<dyn Waker> {
+        std::sync::Arc::<Bell>::clone(self)
+    }
+
+    fn listen(&self) {
+        let mut rung = self.0.lock().unwrap();
+        while !std::mem::take(&mut *rung) {
+            rung = self.1.wait(rung).unwrap();
+        }
+    }
+}
+
+/// Receives by calls. The message stays lent.
+fn lend(core: &Core<u32>, gate: &Gate) -> Result<u32, Absence> {
+    let bell = std::sync::Arc::new(Bell::default());
+    loop {
+        match core.lend_or_call(gate, bell.waker()) {
+            Ok(item) => return Ok(item),
+            Err(Unreceived::Absent(why)) => return Err(why),
+            Err(Unreceived::Pending(_)) => bell.listen(),
+        }
+    }
+}
+
+fn lend_and_deliver(core: &Core<u32>, gate: &Gate) -> Result<u32, Absence> {
+    let item = lend(core, gate)?;
+    core.delivered();
+    Ok(item)
+}
+
+/// Sends by calls.
+fn send_by_calls(core: &Core<u32>, gate: &Gate, mut item: u32) -> Result<(), Refusal> {
+    let bell = std::sync::Arc::new(Bell::default());
+    loop {
+        match core.send_or_call(gate, item, bell.waker()) {
+            Ok(_) => return Ok(()),
+            Err(Unsent::NoRoom(_, back)) => {
+                item = back;
+                bell.listen();
+            }
+            Err(Unsent::Offered(serial)) => {
+                bell.listen();
+                return core.withdraw_offer(serial).map_or(Ok(()), |_| Err(Refusal::Broken));
+            }
+            Err(Unsent::Refused(refused)) => return Err(refused.why),
+        }
+    }
+}
+
+/// One message, a thread and a call that want it: one gets it, the other learns that no more will come.
+#[test]
+fn a_thread_and_a_call_share_one_message() {
+    explore(2, || {
+        let (core, sending, receiving) = core(None);
+        let remote = core.open(Side::Receiving);
+        let called = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || lend_and_deliver(&core, &remote))
+        };
+        let sender = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || {
+                core.try_send(&sending, 7).unwrap();
+                assert_eq!(drained(&core, Side::Sending, &sending), 0);
+            })
+        };
+        let mut got = [core.recv(&receiving, &Patience::ENDLESS), called.join().unwrap()];
+        sender.join().unwrap();
+        got.sort_by_key(Result::is_err);
+        assert_eq!(got, [Ok(7), Err(Absence::Ended)]);
+    });
+}
+
+/// Two messages by one place, then the end, all by calls.
+fn in_order_by_calls(capacity: Option<usize>) {
+    explore(3, move || {
+        let (core, sending, receiving) = core(capacity);
+        let other = Arc::clone(&core);
+        let sender = thread::spawn(move || {
+            for item in [1, 2] {
+                send_by_calls(&other, &sending, item).unwrap();
+            }
+            assert_eq!(drained(&other, Side::Sending, &sending), 0);
+        });
+        for item in [1, 2] {
+            assert_eq!(lend_and_deliver(&core, &receiving), Ok(item));
+        }
+        assert_eq!(lend_and_deliver(&core, &receiving), Err(Absence::Ended));
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn in_order_by_calls_without_limit() {
+    in_order_by_calls(None);
+}
+
+#[test]
+fn in_order_by_calls_through_one_place() {
+    in_order_by_calls(Some(1));
+}
+
+#[test]
+fn in_order_by_calls_by_rendezvous() {
+    in_order_by_calls(Some(0));
+}
+
+/// A call that may have been woken is given up: its turn reaches the one behind it.
+#[test]
+fn a_call_given_up_passes_its_turn_on() {
+    for by_closing in [false, true] {
+        explore(3, move || {
+            let (core, sending, receiving) = core(None);
+            let remote = core.open(Side::Receiving);
+            let bell = std::sync::Arc::new(Bell::default());
+            let Err(Unreceived::Pending(key)) = core.lend_or_call(&remote, bell.waker()) else { panic!("nothing was sent") };
+            let receiver = {
+                let core = Arc::clone(&core);
+                thread::spawn(move || lend_and_deliver(&core, &receiving))
+            };
+            let sender = {
+                let core = Arc::clone(&core);
+                thread::spawn(move || {
+                    core.try_send(&sending, 7).unwrap();
+                    sending
+                })
+            };
+            if by_closing {
+                assert_eq!(drained(&core, Side::Receiving, &remote), 0);
+            } else {
+                core.forget_call(Side::Receiving, &remote, key);
+            }
+            assert_eq!(receiver.join().unwrap(), Ok(7));
+            sender.join().unwrap();
+        });
+    }
+}
+
+/// All senders are gone and the last message is lent: a receiver waits until it is known whether that comes back.
+#[test]
+fn a_lent_message_puts_the_end_off() {
+    for comes_back in [false, true] {
+        explore(4, move || {
+            let (core, sending, receiving) = core(None);
+            let remote = core.open(Side::Receiving);
+            core.try_send(&sending, 7).unwrap();
+            assert_eq!(lend(&core, &remote), Ok(7));
+            let other = Arc::clone(&core);
+            let closer = thread::spawn(move || assert_eq!(drained(&other, Side::Sending, &sending), 0));
+            let other = Arc::clone(&core);
+            let server = thread::spawn(move || {
+                if comes_back {
+                    assert!(other.take_back(0, 7).is_empty());
+                } else {
+                    other.delivered();
+                }
+                assert_eq!(drained(&other, Side::Receiving, &remote), 0);
+            });
+            let received = core.recv(&receiving, &Patience::ENDLESS);
+            assert_eq!(received, if comes_back { Ok(7) } else { Err(Absence::Ended) });
+            closer.join().unwrap();
+            server.join().unwrap();
+        });
+    }
+}
+
+/// The last receiver goes while a call waits to send.
+#[test]
+fn the_last_receiver_frees_calls() {
+    for capacity in [0, 1] {
+        explore(3, move || {
+            let (core, sending, receiving) = core(Some(capacity));
+            if capacity == 1 {
+                core.try_send(&sending, 1).unwrap();
+            }
+            let other = Arc::clone(&core);
+            let sender = thread::spawn(move || send_by_calls(&other, &sending, 2));
+            assert_eq!(drained(&core, Side::Receiving, &receiving), capacity);
+            assert_eq!(sender.join().unwrap(), Err(Refusal::Broken));
+        });
+    }
 }

@@ -11,14 +11,17 @@
 //! counts. So a message never depends on a thread that gives up at that moment.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use super::calls::answer;
 use super::futex::ALL;
 use super::gate::{Cargo, Gate, Side};
 use super::lock::{Mutex, MutexGuard, PoisonError};
 use super::state::{Admission, State, mask_of};
 use super::wait::{Event, Outcome, Patience, Wait};
+use crate::error::Error;
 
 /// A message that was not sent, and why.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub(crate) struct Refused<T> {
 }
 
 /// Why a message was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Full,
     Closed,
@@ -36,10 +39,13 @@ pub(crate) enum Refusal {
     TimedOut,
     Interrupted,
     Cancelled,
+    Inherited,
+    HostGone { host: Arc<str> },
+    NotPacked(Error),
 }
 
 /// Why nothing was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Absence {
     Empty,
     Closed,
@@ -47,6 +53,9 @@ pub(crate) enum Absence {
     TimedOut,
     Interrupted,
     Cancelled,
+    Inherited,
+    HostGone { host: Arc<str> },
+    NotPacked(Error),
 }
 
 /// What a channel holds at one moment.
@@ -61,14 +70,21 @@ pub struct ChannelStatistics {
     pub senders: usize,
     /// Open receiving ends, also those that travel in messages.
     pub receivers: usize,
-    /// Threads blocked in a send.
+    /// Sends that wait: blocked threads, here and in other processes.
     pub waiting_senders: usize,
-    /// Threads blocked in a receive.
+    /// Receives that wait: blocked threads, here and in other processes.
     pub waiting_receivers: usize,
     /// Messages ever sent.
     pub sent: u64,
     /// Messages ever received.
     pub received: u64,
+}
+
+impl ChannelStatistics {
+    /// What is known of a channel out of reach.
+    pub(crate) fn unknown(capacity: Option<usize>) -> ChannelStatistics {
+        ChannelStatistics { capacity, queued: 0, senders: 0, receivers: 0, waiting_senders: 0, waiting_receivers: 0, sent: 0, received: 0 }
+    }
 }
 
 /// A channel of `T`.
@@ -129,18 +145,18 @@ impl<T> Core<T> {
     /// Has every waiter look at its `cancelled` flag again.
     pub(crate) fn wake_everyone(&self) {
         let mut state = self.lock();
-        state.stir(Side::Sending);
-        state.stir(Side::Receiving);
+        state.sending.stir();
+        state.receiving.stir();
         self.release(state);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         // No code of others runs under the lock, so a panic there could only be ours, between two complete states.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends a critical section: whoever can go on now is woken, after the lock is released.
-    fn release(&self, mut state: MutexGuard<'_, State<T>>) {
+    pub(super) fn release(&self, mut state: MutexGuard<'_, State<T>>) {
         let wake = state.settle();
         drop(state);
         if wake.receivers > 0 {
@@ -149,6 +165,7 @@ impl<T> Core<T> {
         if wake.senders > 0 {
             self.drained.notify(wake.senders, wake.mask);
         }
+        answer(wake.calls);
     }
 }
 
@@ -169,7 +186,7 @@ impl<T: Cargo> Core<T> {
         received
     }
 
-    /// Takes a message back; `None` when somebody has received it.
+    /// Takes a message back; `None` when somebody has received it, or when it is an offer, which is its sender's.
     pub(crate) fn withdraw(&self, serial: u64) -> Option<T> {
         let mut state = self.lock();
         let back = state.withdraw(serial, self);
@@ -182,8 +199,8 @@ impl<T: Cargo> Core<T> {
         !self.lock().is_taken(serial)
     }
 
-    /// Sends, waiting for a place or, in a rendezvous, for a receiver.
-    pub(crate) fn send(&self, gate: &Gate, mut item: T, patience: &Patience<'_>) -> Result<(), Refused<T>> {
+    /// Sends, waiting for a place or, in a rendezvous, for a receiver. Gives the message's number.
+    pub(crate) fn send(&self, gate: &Gate, mut item: T, patience: &Patience<'_>) -> Result<u64, Refused<T>> {
         let mut wait = patience.begin();
         let mut outcome = Outcome::Ready;
         let mut state = self.lock();
@@ -192,7 +209,7 @@ impl<T: Cargo> Core<T> {
                 Err(Refused { item: back, why: Refusal::Full }) => item = back,
                 done => {
                     self.release(state);
-                    return done.map(drop);
+                    return done;
                 }
             }
             if let Some(why) = Refusal::of(outcome) {
@@ -238,7 +255,7 @@ impl<T: Cargo> Core<T> {
     }
 
     /// Leaves the message in the queue until it is taken, or takes it back.
-    fn offer<'s>(&'s self, mut state: MutexGuard<'s, State<T>>, gate: &Gate, item: T, wait: &mut Wait<'_>) -> Result<(), Refused<T>> {
+    fn offer<'s>(&'s self, mut state: MutexGuard<'s, State<T>>, gate: &Gate, item: T, wait: &mut Wait<'_>) -> Result<u64, Refused<T>> {
         let serial = state.push(item, true, self);
         state.sending.enter();
         loop {
@@ -255,14 +272,14 @@ impl<T: Cargo> Core<T> {
                 continue;
             }
             // A message that was taken was sent, whatever else has happened since.
-            let back = state.withdraw(serial, self);
+            let (back, _) = state.withdraw_offer(serial, self);
             state.sending.leave();
             self.release(state);
-            return back.zip(why).map_or(Ok(()), |(item, why)| Err(Refused { item, why }));
+            return back.zip(why).map_or(Ok(serial), |(item, why)| Err(Refused { item, why }));
         }
     }
 
-    fn put(&self, state: &mut State<T>, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
+    pub(super) fn put(&self, state: &mut State<T>, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
         let why = match state.admit(gate, &item, self) {
             Admission::Room => return Ok(state.push(item, false, self)),
             Admission::Full => Refusal::Full,
@@ -273,16 +290,26 @@ impl<T: Cargo> Core<T> {
     }
 
     fn take(&self, state: &mut State<T>, gate: &Gate) -> Result<T, Absence> {
+        self.take_by(state, gate, State::pop)
+    }
+
+    /// Takes a message in one way or another.
+    pub(super) fn take_by(
+        &self,
+        state: &mut State<T>,
+        gate: &Gate,
+        pop: impl FnOnce(&mut State<T>, &Core<T>) -> Option<T>,
+    ) -> Result<T, Absence> {
         if gate.is_closed() {
             return Err(Absence::Closed);
         }
-        state.pop(self).ok_or(if state.is_ended() { Absence::Ended } else { Absence::Empty })
+        pop(state, self).ok_or(if state.is_ended() { Absence::Ended } else { Absence::Empty })
     }
 }
 
 impl Refusal {
     /// Why a wait that ended so was in vain.
-    fn of(outcome: Outcome) -> Option<Refusal> {
+    pub(crate) fn of(outcome: Outcome) -> Option<Refusal> {
         match outcome {
             Outcome::Ready => None,
             Outcome::TimedOut => Some(Refusal::TimedOut),
@@ -294,7 +321,7 @@ impl Refusal {
 
 impl Absence {
     /// Why a wait that ended so was in vain.
-    fn of(outcome: Outcome) -> Option<Absence> {
+    pub(crate) fn of(outcome: Outcome) -> Option<Absence> {
         match outcome {
             Outcome::Ready => None,
             Outcome::TimedOut => Some(Absence::TimedOut),

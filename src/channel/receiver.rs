@@ -31,21 +31,21 @@ use super::wait::Patience;
 /// ```
 pub struct Receiver(pub(super) Arc<End>);
 
-common_to_ends!(Receiver);
+common_to_ends!(Receiver, Side::Receiving);
 
 impl Receiver {
     pub(super) fn new(channel: &Arc<Channel>) -> Receiver {
         Receiver(End::new(channel, Side::Receiving))
     }
 
-    /// Receives, waiting for a message. Errors: `Ended`, `Closed`.
+    /// Receives, waiting for a message. Errors: `Ended`, `Closed`, and for an end from another process `HostGone`, `Inherited`.
     pub fn recv(&self) -> Result<Message, RecvError> {
         self.persist(&Patience::ENDLESS)
     }
 
     /// Receives what is there now. Errors: `Empty`, `Ended`, `Closed`.
     pub fn try_recv(&self) -> Result<Message, RecvError> {
-        self.0.core().try_recv(&self.0.gate).map_err(|absence| self.error(absence))
+        self.0.recv(None).map_err(|absence| self.error(absence))
     }
 
     /// Receives, waiting at most so long. Errors: `TimedOut`, `Ended`, `Closed`.
@@ -56,7 +56,7 @@ impl Receiver {
     /// Receives, also seeing signals and cancellation. Every error but those of `recv` can be answered by receiving again; the
     /// deadline is a point in time and stays the same.
     pub(crate) fn recv_patient(&self, patience: &Patience<'_>) -> Result<Message, RecvError> {
-        self.0.core().recv(&self.0.gate, patience).map_err(|absence| self.error(absence))
+        self.0.recv(Some(patience)).map_err(|absence| self.error(absence))
     }
 
     /// Whether this end gets what `sender` sends.
@@ -71,7 +71,7 @@ impl Receiver {
 
     /// This end's state, if it belongs to `core`.
     pub(super) fn gate_in(&self, core: &Core<Message>) -> Option<&Gate> {
-        std::ptr::eq(self.0.core(), core).then_some(&self.0.gate)
+        self.0.hosted().filter(|(_, own)| std::ptr::eq(*own, core)).map(|(local, _)| &local.gate)
     }
 
     fn persist(&self, patience: &Patience<'_>) -> Result<Message, RecvError> {
@@ -91,6 +91,9 @@ impl Receiver {
             Absence::Ended => RecvError::Ended,
             Absence::Interrupted => RecvError::Interrupted,
             Absence::Cancelled => RecvError::Cancelled,
+            Absence::Inherited => RecvError::Inherited,
+            Absence::HostGone { host } => RecvError::HostGone { host },
+            Absence::NotPacked(error) => RecvError::NotPacked(error),
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::Arena;
 /// ```
 pub struct Sender(pub(super) Arc<End>);
 
-common_to_ends!(Sender);
+common_to_ends!(Sender, Side::Sending);
 
 impl Sender {
     pub(super) fn new(channel: &Arc<Channel>) -> Sender {
@@ -36,7 +36,7 @@ impl Sender {
     }
 
     /// Sends, waiting for a place; in a rendezvous, until a receiver takes the message or waits for it. Messages of one thread
-    /// arrive in order. Errors: `Closed`, `Broken`.
+    /// arrive in order. Errors: `Closed`, `Broken`, and for an end from another process `HostGone`, `Inherited`.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.persist(message.into(), &Patience::ENDLESS)
     }
@@ -46,7 +46,8 @@ impl Sender {
         self.post(message).map(drop)
     }
 
-    /// As `try_send`; gives the message's number in this channel, which its receiver finds in [`Message::serial`].
+    /// As `try_send`; gives the message's number in this channel, which its receiver finds in [`Message::serial`]. It is 0 when the channel
+    /// lives in another process: there, nothing can be withdrawn.
     ///
     /// ```
     /// let (sender, receiver) = crossbuf::channel(None);
@@ -57,22 +58,22 @@ impl Sender {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn post(&self, message: impl Into<Message>) -> Result<u64, SendError> {
-        self.0.core().try_send(&self.0.gate, message.into()).map_err(|refused| self.error(refused))
+        self.0.send(message.into(), None).map_err(|refused| self.error(refused))
     }
 
     /// Takes back the message of that number, which then was never sent; `None` when somebody has received it.
     pub fn withdraw(&self, serial: u64) -> Option<Message> {
-        self.0.core().withdraw(serial)
+        self.0.hosted()?.1.withdraw(serial)
     }
 
     /// Whether the message of that number waits for a receiver.
     pub fn holds(&self, serial: u64) -> bool {
-        self.0.core().holds(serial)
+        self.0.hosted().is_some_and(|(_, core)| core.holds(serial))
     }
 
-    /// The arena that the channel was made with.
+    /// The arena that the channel was made with, if it lives in this process.
     pub fn arena(&self) -> Option<&Arena> {
-        self.0.channel.arena.as_ref()
+        self.0.hosted()?.0.channel.arena.as_ref()
     }
 
     /// Sends, waiting at most so long. The message that comes back with an error was not sent. Errors: `TimedOut`, `Closed`,
@@ -84,12 +85,12 @@ impl Sender {
     /// Sends, also seeing signals and cancellation. Every error but those of `send` can be answered by sending again; the
     /// deadline is a point in time and stays the same.
     pub(crate) fn send_patient(&self, message: Message, patience: &Patience<'_>) -> Result<(), SendError> {
-        self.0.core().send(&self.0.gate, message, patience).map_err(|refused| self.error(refused))
+        self.0.send(message, Some(patience)).map(drop).map_err(|refused| self.error(refused))
     }
 
     /// Whether `receiver` gets what this end sends.
     pub fn same_channel(&self, receiver: &Receiver) -> bool {
-        Arc::ptr_eq(&self.0.channel, &receiver.0.channel)
+        self.0.is_same_channel(&receiver.0)
     }
 
     fn persist(&self, mut message: Message, patience: &Patience<'_>) -> Result<(), SendError> {
@@ -111,6 +112,9 @@ impl Sender {
             Refusal::Broken => SendError::Broken { message },
             Refusal::Interrupted => SendError::Interrupted { message },
             Refusal::Cancelled => SendError::Cancelled { message },
+            Refusal::Inherited => SendError::Inherited { message },
+            Refusal::HostGone { host } => SendError::HostGone { message, host },
+            Refusal::NotPacked(error) => SendError::NotPacked { message, error },
         }
     }
 }

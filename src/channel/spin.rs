@@ -12,6 +12,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use super::outlook::look_out;
 use crate::sync::{AtomicU32, Ordering};
 
 /// The longest look. Virtual machines take up to 40 us to wake a thread.
@@ -20,6 +21,8 @@ const LONGEST: Duration = Duration::from_micros(60);
 static MOST: LazyLock<u32> = LazyLock::new(|| pauses_in(LONGEST));
 /// The shortest look that is worth its while, in pause instructions.
 const LEAST: u32 = 16;
+/// A look at other processes comes with each so many pauses.
+const GLANCES: u32 = 4;
 /// With no budget left, one wait in so many looks all the same: at first, and at the rarest.
 const OFTEN: u32 = 16;
 const RARELY: u32 = 1024;
@@ -58,14 +61,25 @@ impl Default for Spin {
 }
 
 impl Spin {
+    /// Never looks more than once.
+    pub(crate) fn never() -> Spin {
+        Spin { budget: AtomicU32::new(0), skipped: AtomicU32::new(0), interval: AtomicU32::new(u32::MAX) }
+    }
+
     /// Looks at `ready` until it holds or the budget is spent; always at least once.
     pub(crate) fn until(&self, ready: impl Fn() -> bool) -> bool {
         if ready() {
             return true;
         }
         let budget = self.take();
-        for _ in 0..budget {
+        let mut outlook = if budget > 0 { look_out() } else { None };
+        for pause in 0..budget {
             std::hint::spin_loop();
+            if let Some(outlook) = &mut outlook
+                && pause % GLANCES == 0
+            {
+                outlook.look();
+            }
             if ready() {
                 self.budget.store(budget.saturating_mul(2).min(*MOST), Ordering::Relaxed);
                 self.interval.store(OFTEN, Ordering::Relaxed);

@@ -1,51 +1,31 @@
 //! What a channel's lock guards: the queue, who may use it, and who waits for it. Nothing here blocks.
 //!
-//! Waking exactly as many threads as are needed is a matter of counting. For each side the state knows how many threads wait,
-//! and to how many of them a wake-up is promised. Whatever a critical section does, it ends with [`State::settle`], which
-//! restores
+//! Waking exactly as many as are needed is a matter of counting. For each side the state knows who waits, and how many of them have been
+//! told to look: a wake-up is promised to a thread, a turn was given to a call. Whatever a critical section does, it ends with
+//! [`State::settle`], which restores
 //!
 //! ```text
-//! promised >= min(ready, waiting)
+//! promised + turns >= min(ready, waiting threads + calls in line + turns)
 //! ```
 //!
 //! where `ready` says how many could go on: receivers, one for each message; senders, one for each free place; all of them once
-//! the other side is gone. A woken thread gives its promise back under the lock before it looks at the queue. So one that gives
-//! up, or finds its message taken by somebody quicker, leaves the sums right, and the next `settle` wakes another.
+//! there is nothing more to wait for. A woken thread gives its promise back under the lock before it looks at the queue, and a call its turn.
+//! So one that gives up, or finds its message taken by somebody quicker, leaves the sums right, and the next `settle` wakes another.
+//! A turn on record belongs to a call that will still look, pass it on, or be dismissed with its end.
+//!
+//! A message can be *lent*: it has left the queue and may come back, if whoever took it cannot deliver it. The channel has not ended
+//! before that is known.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::queue::Core;
+use super::waiters::{Line, Waiters, Waker};
 
 /// A queue that has run empty keeps room for so many messages; more is given back.
 const KEPT: usize = 1024;
-
-/// The threads of one side that wait.
-#[derive(Debug, Default)]
-pub(crate) struct Waiters {
-    waiting: usize,
-    /// Wake-ups under way, never more than `waiting`.
-    promised: usize,
-}
-
-impl Waiters {
-    pub(crate) fn enter(&mut self) {
-        self.waiting += 1;
-    }
-
-    pub(crate) fn leave(&mut self) {
-        self.waiting -= 1;
-        self.promised = self.promised.saturating_sub(1).min(self.waiting);
-    }
-
-    /// How many more must be woken when `ready` could go on.
-    fn promise(&mut self, ready: usize) -> u32 {
-        let missing = ready.min(self.waiting).saturating_sub(self.promised);
-        self.promised += missing;
-        u32::try_from(missing).unwrap_or(u32::MAX)
-    }
-}
 
 /// A message in the queue.
 #[derive(Debug)]
@@ -53,17 +33,18 @@ struct Entry<T> {
     item: T,
     /// Increases along the queue.
     serial: u64,
-    /// Its sender waits until it is taken: a rendezvous.
+    /// Its sender waits until it is taken, a rendezvous: a thread, or a call among `State::offered`.
     awaited: bool,
 }
 
-/// Which threads to wake once the lock is released.
+/// Whom to wake once the lock is released.
 #[derive(Debug)]
 pub(crate) struct Wake {
     pub(crate) receivers: u32,
     pub(crate) senders: u32,
     /// The senders meant.
     pub(crate) mask: Mask,
+    pub(crate) calls: Vec<Arc<dyn Waker>>,
 }
 
 /// Whether a message may enter.
@@ -86,13 +67,18 @@ pub(crate) struct State<T> {
     pub(crate) receivers: usize,
     /// Open receiving ends that lie in this very queue: nobody can reach them except through it.
     aboard: usize,
-    pub(crate) sending: Waiters,
-    pub(crate) receiving: Waiters,
-    /// Senders whose offers were taken since the last `settle`.
+    /// Ends ever opened.
+    ends: u64,
+    pub(super) sending: Waiters,
+    pub(super) receiving: Waiters,
+    /// The senders without a thread whose offers lie in the queue, by the serial numbers of these.
+    offered: Line,
+    /// Threads whose offers were taken since the last `settle`.
     taken: u32,
-    /// An end was closed, or everyone is to look up: those waiting on the side are woken once, whatever there is for them.
-    stirred_senders: bool,
-    stirred_receivers: bool,
+    /// Calls that have their answer since the last `settle`: their offers were taken, or their ends closed.
+    answered: Vec<Arc<dyn Waker>>,
+    /// Messages that have left the queue and may come back.
+    lent: usize,
     serial: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -107,11 +93,13 @@ impl<T> State<T> {
             senders: 0,
             receivers: 0,
             aboard: 0,
+            ends: 0,
             sending: Waiters::default(),
             receiving: Waiters::default(),
+            offered: Line::default(),
             taken: 0,
-            stirred_senders: false,
-            stirred_receivers: false,
+            answered: Vec::new(),
+            lent: 0,
             serial: 0,
             sent: 0,
             received: 0,
@@ -124,7 +112,7 @@ impl<T> State<T> {
     }
 
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        (self.sending.waiting, self.receiving.waiting)
+        (self.sending.count() + self.offered.len(), self.receiving.count())
     }
 
     /// Nobody will ever receive.
@@ -132,16 +120,17 @@ impl<T> State<T> {
         self.receivers == self.aboard
     }
 
-    /// Nobody will ever send.
+    /// No message will ever come.
     pub(crate) fn is_ended(&self) -> bool {
-        self.senders == 0 && self.queue.is_empty()
+        self.senders == 0 && self.queue.is_empty() && self.lent == 0
     }
 
     pub(crate) fn open(&mut self, side: Side, closed: bool) -> Gate {
         if !closed {
             *self.ends(side) += 1;
         }
-        Gate::new(closed)
+        self.ends += 1;
+        Gate::new(self.ends, closed)
     }
 
     /// Closes one end and gives what nobody can receive any more, to be dropped outside the lock.
@@ -150,7 +139,12 @@ impl<T> State<T> {
             return VecDeque::new();
         }
         *self.ends(side) -= 1;
-        self.stir(side);
+        self.waiters(side).stir();
+        let dismissed = self.waiters(side).dismiss(gate);
+        self.answered.extend(dismissed);
+        if side == Side::Sending {
+            self.answered.extend(self.offered.dismiss(gate));
+        }
         if gate.disembark() {
             self.aboard -= 1;
         }
@@ -164,11 +158,10 @@ impl<T> State<T> {
         }
     }
 
-    /// Has everyone on that side woken.
-    pub(crate) fn stir(&mut self, side: Side) {
+    pub(super) fn waiters(&mut self, side: Side) -> &mut Waiters {
         match side {
-            Side::Sending => self.stirred_senders = true,
-            Side::Receiving => self.stirred_receivers = true,
+            Side::Sending => &mut self.sending,
+            Side::Receiving => &mut self.receiving,
         }
     }
 
@@ -182,19 +175,23 @@ impl<T> State<T> {
     /// To be called at the end of each critical section.
     pub(crate) fn settle(&mut self) -> Wake {
         let broken = self.is_broken();
-        let messages = if self.senders == 0 || std::mem::take(&mut self.stirred_receivers) { usize::MAX } else { self.queue.len() };
-        let receivers = self.receiving.promise(messages);
-        let everyone = std::mem::take(&mut self.stirred_senders) || broken;
+        if broken {
+            self.answered.extend(self.offered.drain());
+        }
+        let messages = if self.is_ended() { usize::MAX } else { self.queue.len() };
+        let receivers = self.receiving.promise(messages, &mut self.answered);
+        let everyone = broken || self.sending.is_stirred();
         let places = match self.capacity {
-            _ if everyone => usize::MAX,
+            _ if broken => usize::MAX,
             Some(capacity) => capacity.saturating_sub(self.queue.len()),
             None => 0,
         };
-        let senders = self.sending.promise(places);
+        let senders = self.sending.promise(places, &mut self.answered);
+        let calls = std::mem::take(&mut self.answered);
         match Mask::new(std::mem::take(&mut self.taken)) {
             // Bits may be shared, so each sleeper under them looks whether its own offer was taken.
-            Some(mask) if !everyone => Wake { receivers, senders: u32::MAX, mask },
-            _ => Wake { receivers, senders, mask: ALL },
+            Some(mask) if !everyone => Wake { receivers, senders: u32::MAX, mask, calls },
+            _ => Wake { receivers, senders, mask: ALL, calls },
         }
     }
 }
@@ -211,7 +208,7 @@ impl<T: Cargo> State<T> {
         let room = match self.capacity {
             None => true,
             // Each waiting receiver can be handed one message.
-            Some(0) => self.receiving.waiting > self.queue.len(),
+            Some(0) => self.receiving.count() > self.queue.len(),
             Some(capacity) => self.queue.len() < capacity,
         };
         match () {
@@ -224,10 +221,7 @@ impl<T: Cargo> State<T> {
 
     /// Queues the message and gives its serial number.
     pub(crate) fn push(&mut self, mut item: T, awaited: bool, home: &Core<T>) -> u64 {
-        for gate in item.receivers_of(home).filter(|gate| !gate.is_closed()) {
-            gate.embark();
-            self.aboard += 1;
-        }
+        self.embark(&item, home);
         let serial = self.serial;
         self.serial += 1;
         item.stamp(serial);
@@ -248,18 +242,58 @@ impl<T: Cargo> State<T> {
         if entry.awaited {
             self.offers -= 1;
             self.sent += 1;
-            self.taken |= mask_of(entry.serial).get();
+            match self.offered.remove(entry.serial) {
+                Some(waker) => self.answered.push(waker),
+                None => self.taken |= mask_of(entry.serial).get(),
+            }
         }
         self.received += 1;
         self.disembark(&entry.item, home);
         Some(entry.item)
     }
 
-    /// Takes a message back, which then was never sent; `None` when it was taken.
+    /// As `pop`, for somebody who calls `delivered` or `take_back` in the end.
+    pub(crate) fn lend(&mut self, home: &Core<T>) -> Option<T> {
+        let item = self.pop(home)?;
+        self.lent += 1;
+        Some(item)
+    }
+
+    /// A lent message is where it belongs.
+    pub(crate) fn delivered(&mut self) {
+        self.lent -= 1;
+    }
+
+    /// Puts a lent message where it was, before all that were sent after it. There may be more in the queue than the capacity says. Gives
+    /// what nobody can receive, to be dropped outside the lock.
+    pub(crate) fn take_back(&mut self, serial: u64, item: T, home: &Core<T>) -> VecDeque<T> {
+        self.lent -= 1;
+        self.received -= 1;
+        self.embark(&item, home);
+        let index = self.queue.partition_point(|entry| entry.serial < serial);
+        self.queue.insert(index, Entry { item, serial, awaited: false });
+        if self.is_broken() { self.abandon() } else { VecDeque::new() }
+    }
+
+    /// Notes who waits until the offer of that number is taken.
+    pub(crate) fn await_offer(&mut self, serial: u64, gate: &Gate, waker: Arc<dyn Waker>) {
+        self.offered.push(serial, gate, waker);
+    }
+
+    /// Takes an offer back; `None` when it was taken. With it comes its waker, unless that was called.
+    pub(crate) fn withdraw_offer(&mut self, serial: u64, home: &Core<T>) -> (Option<T>, Option<Arc<dyn Waker>>) {
+        (self.remove(serial, true, home), self.offered.remove(serial))
+    }
+
+    /// Takes a message back, which then was never sent; `None` when it was taken, or is an offer and so its sender's.
     pub(crate) fn withdraw(&mut self, serial: u64, home: &Core<T>) -> Option<T> {
-        let index = self.position(serial)?;
+        self.remove(serial, false, home)
+    }
+
+    fn remove(&mut self, serial: u64, awaited: bool, home: &Core<T>) -> Option<T> {
+        let index = self.position(serial).filter(|&index| self.queue[index].awaited == awaited)?;
         let entry = self.queue.remove(index)?;
-        if entry.awaited {
+        if awaited {
             self.offers -= 1;
         } else {
             self.sent -= 1;
@@ -274,6 +308,14 @@ impl<T: Cargo> State<T> {
 
     fn position(&self, serial: u64) -> Option<usize> {
         self.queue.binary_search_by_key(&serial, |entry| entry.serial).ok()
+    }
+
+    /// Open receiving ends of this channel in this item are out of reach from now on.
+    fn embark(&mut self, item: &T, home: &Core<T>) {
+        for gate in item.receivers_of(home).filter(|gate| !gate.is_closed()) {
+            gate.embark();
+            self.aboard += 1;
+        }
     }
 
     fn disembark(&mut self, item: &T, home: &Core<T>) {

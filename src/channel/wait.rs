@@ -19,6 +19,7 @@
 use std::time::{Duration, Instant};
 
 use super::futex::{Futex, Mask, Sleep};
+use super::outlook::listen;
 use super::spin::Spin;
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
@@ -116,6 +117,11 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    /// One whose waiters sleep at once: what they wait for takes longer than anyone looks.
+    pub(crate) fn without_looking() -> Event {
+        Event { epoch: Futex::default(), parked: AtomicU32::new(0), spin: Spin::never() }
+    }
+
     /// To be taken under the lock, together with the decision to wait.
     pub(crate) fn key(&self) -> Key {
         Key(self.epoch.get())
@@ -133,7 +139,10 @@ impl Event {
         self.parked.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
         fence(Ordering::SeqCst);
-        let sleep = self.epoch.sleep(key.0, mask, time);
+        let sleep = match listen() {
+            Some(mut listener) => self.epoch.sleep_by(&mut *listener, key.0, time),
+            None => self.epoch.sleep(key.0, mask, time),
+        };
         self.parked.fetch_sub(1, Ordering::Relaxed);
         match sleep {
             Sleep::Woken => Outcome::Ready,

@@ -44,6 +44,7 @@ errors! {
     isolation = c"IsolationError",
     layout = c"LayoutError",
     not_shareable = c"NotShareable",
+    service = c"ServiceError",
     stale_handle = c"StaleHandle",
 }
 
@@ -54,13 +55,15 @@ impl Errors {
         let class = match error {
             Error::ArenaFull { .. } => &self.arena_full,
             Error::ArenaClosed { .. } => &self.arena_closed,
-            Error::StaleHandle { .. } => &self.stale_handle,
+            Error::StaleHandle { .. } | Error::ServiceGone { .. } => &self.stale_handle,
             Error::BadHandle { .. } => &self.handle,
             Error::BadDType { .. } => &self.dtype,
             Error::NotShareable { .. } => &self.not_shareable,
             Error::BadLayout { .. } => &self.layout,
             Error::BadShape { .. } => return Raised::value_error(py, &message),
             Error::OutOfBounds { .. } => return Raised::index_error(py, &message),
+            Error::BadName { .. } => &self.service,
+            Error::OtherUser { .. } => return Raised::os_error(py, rustix::io::Errno::PERM.raw_os_error(), &message),
             Error::System { errno, .. } => return Raised::os_error(py, errno.raw_os_error(), &message),
         };
         Raised::new(py, class.get(), &message)
@@ -72,8 +75,9 @@ impl Errors {
         let message = error.to_string();
         match error {
             SendError::Full { .. } | SendError::TimedOut { .. } => self.full(py, &message),
-            SendError::Closed { .. } => self.closed(py, &message),
-            SendError::Broken { .. } => self.broken(py, &message),
+            SendError::Closed { .. } | SendError::Inherited { .. } => self.closed(py, &message),
+            SendError::NotPacked { error, .. } => self.raise(py, error),
+            SendError::Broken { .. } | SendError::HostGone { .. } => self.broken(py, &message),
             SendError::Interrupted { .. } => Raised::os_error(py, INTERRUPTED, &message),
             SendError::Cancelled { .. } => Raised::system_exit(py, &message),
         }
@@ -84,7 +88,9 @@ impl Errors {
         let message = error.to_string();
         match error {
             RecvError::Empty { .. } | RecvError::TimedOut { .. } => self.empty(py, &message),
-            RecvError::Closed => self.closed(py, &message),
+            RecvError::Closed | RecvError::Inherited => self.closed(py, &message),
+            RecvError::NotPacked(error) => self.raise(py, error),
+            RecvError::HostGone { .. } => self.broken(py, &message),
             RecvError::Ended => self.ended(py, &message),
             RecvError::Interrupted => Raised::os_error(py, INTERRUPTED, &message),
             RecvError::Cancelled => Raised::system_exit(py, &message),

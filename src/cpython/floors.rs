@@ -4,6 +4,7 @@ use crate::sync::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use pyo3_ffi as ffi;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::thread::futex;
 
 use super::safe::{Arguments, Attached, Borrowed, Owned, PyResult, Raised, Signature, detach, methods};
@@ -17,6 +18,7 @@ methods! {
     static FUNCTIONS for &State {
         fast "floor_post" => post, "floor_post($module, word, /)\n--\n\nRaises a word by one and wakes who sleeps on it: one system call.";
         fast "floor_wait" => wait, "floor_wait($module, word, seen, /)\n--\n\nSleeps, without spinning, until a word differs from `seen`; returns its value.";
+        fast "floor_packets" => packets, "floor_packets($module, rounds, /)\n--\n\nSeconds that so many round trips of a packet of 64 bytes take to a forked process.";
         fast "floor_allocate" => allocate, "floor_allocate($module, rounds, size, /)\n--\n\nSeconds that so many allocations and releases of a block take.";
     }
 }
@@ -61,6 +63,36 @@ fn wait(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned
         }
     });
     Owned::unsigned(py, now.into())
+}
+
+fn packets(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    let [rounds] = numbers(py, arguments, ["rounds"])?;
+    let seconds = detach(py, || ping_pong(rounds));
+    Owned::float(py, seconds.map_err(|errno| Raised::os_error(py, errno.raw_os_error(), "socketpair"))?)
+}
+
+fn ping_pong(rounds: u32) -> rustix::io::Result<f64> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let mut packet = [0; 64];
+    // SAFETY: the child makes system calls on its own stack only, and ends by `_exit`.
+    if unsafe { libc::fork() } == 0 {
+        drop(ours);
+        while rustix::io::read(&theirs, &mut packet).is_ok_and(|read| read > 0) && rustix::io::write(&theirs, &packet).is_ok() {}
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(0) };
+    }
+    drop(theirs);
+    let mut trip = || rustix::io::write(&ours, &packet.clone()).and_then(|_| rustix::io::read(&ours, &mut packet));
+    trip()?;
+    let start = Instant::now();
+    for _ in 0..rounds {
+        trip()?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    drop(ours);
+    // SAFETY: any child that has ended will do: it is the one above, or somebody's whom nobody waits for.
+    unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) };
+    Ok(seconds)
 }
 
 fn allocate(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {

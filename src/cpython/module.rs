@@ -4,9 +4,11 @@ use std::ffi::{c_int, c_void};
 
 use pyo3_ffi as ffi;
 
-use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, entry, methods};
+use crate::process;
+
+use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, detach, entry, methods};
 use super::state::{self, State};
-use super::types::{arena, array, ends};
+use super::types::{arena, array, connection, ends, service};
 use super::{handles, isolation, records, shareable, tickets};
 
 methods! {
@@ -16,6 +18,11 @@ methods! {
         fast "open" => open, "open($module, handle, /)\n--\n\nThe Array that a handle names. Raises HandleError when it was altered, StaleHandle when the Array is gone.";
         fast "statistics" => statistics, "statistics($module, /, *, arena=None)\n--\n\nAn ArenaStatistics: blocks and bytes in use now.";
         fast "channel" => channel, "channel($module, capacity=None, *, arena=None)\n--\n\nA new channel: its first Sender and Receiver.\n\nMessages wait in it up to `capacity`: 0 is a rendezvous, None has no bound. ndarrays in messages that lie in no arena\nare copied into `arena`, or else into the one that share takes.";
+        fast "publish" => service::publish, "publish($module, name, /, *, arena=None)\n--\n\nA new Service of that name, for other programs of this user on this machine.\n\nWhat has to be copied to be sent through its channels or to be shared is copied into `arena`, or else into the one that\nshare takes. Raises ServiceError when the name is taken.";
+        fast "connect" => connection::connect, "connect($module, name, /)\n--\n\nA Connection to the Service of that name. Raises ServiceError when nobody has published it.";
+        noargs "processes" => processes, "processes($module, /)\n--\n\nA ProcessStatistics for each process that this one shares something with.";
+        noargs "tickets" => tickets::all, "tickets($module, /)\n--\n\nA Ticket for each pickled Array or channel end that nobody has unpickled yet, the oldest first.";
+        fast "drop_tickets" => tickets::drop_old, "drop_tickets($module, older_than=0.0)\n--\n\nGives up tickets of that age in seconds and older; how many. Unpickling them raises StaleHandle.";
         fast "_lend" => lend, "_lend($module, on_call, body, /)\n--\n\nCalls body(). Code that it runs on this thread in other interpreters may call on_call() by _call_home().";
         noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
         noargs "_hurry" => hurry, "_hurry($module, /)\n--\n\nSends now what Sender._post_later put off.";
@@ -26,6 +33,9 @@ methods! {
         one "_unload_copies" => isolation::unload_copies, "_unload_copies($module, interpreter, /)\n--\n\nUnloads the copies of an interpreter that was closed. Returns how many it had.";
         one "_hold_openblas" => isolation::hold_openblas, "_hold_openblas($module, threads, /)\n--\n\nSets the threads of each OpenBLAS in this process, also of those loaded later, until it is released.";
         noargs "_release_openblas" => isolation::release_openblas, "_release_openblas($module, /)\n--\n\nGives each OpenBLAS its threads back, when nobody holds the limit any more.";
+        noargs "_pause" => pause, "_pause($module, /)\n--\n\nStops the thread that serves other processes, until _resume().";
+        noargs "_resume" => resume, "_resume($module, /)\n--\n\nLets the thread that serves other processes go on.";
+        noargs "_settle" => settle, "_settle($module, /)\n--\n\nTells the process that this one was forked from that no more of its channel ends are needed.";
         one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
     }
 }
@@ -49,7 +59,7 @@ fn open(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<O
     const SIGNATURE: Signature<1> = Signature { function: "open", names: ["handle"], required: 1, positional: 1 };
     let [handle] = arguments.bind(py, &SIGNATURE)?;
     let handle = handles::from_python(py, &state.errors, handle.expect("bind checks what is required"))?;
-    let opened = crate::Array::open(&handle).map_err(|error| state.errors.raise(py, &error))?;
+    let opened = detach(py, || process::open(&handle)).map_err(|error| state.errors.raise(py, &error))?;
     array::wrap(py, state, opened)
 }
 
@@ -90,6 +100,26 @@ fn is_ending(state: &State, py: Attached<'_>) -> PyResult<Owned> {
     Ok(Owned::bool(py, state.lifetime.is_ending()))
 }
 
+fn pause(_: &State, py: Attached<'_>) -> PyResult<Owned> {
+    detach(py, process::pause);
+    Ok(Owned::none(py))
+}
+
+fn resume(_: &State, py: Attached<'_>) -> PyResult<Owned> {
+    process::resume();
+    Ok(Owned::none(py))
+}
+
+fn settle(_: &State, py: Attached<'_>) -> PyResult<Owned> {
+    detach(py, process::settle);
+    Ok(Owned::none(py))
+}
+
+fn processes(state: &State, py: Attached<'_>) -> PyResult<Owned> {
+    let seen = detach(py, process::processes);
+    Owned::list(py, seen.iter().map(|seen| records::process(py, state, seen)).collect::<PyResult<Vec<_>>>()?)
+}
+
 fn redeem(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {
     tickets::redeem(py, state, ticket)
 }
@@ -107,6 +137,7 @@ fn populate(py: Attached<'_>, module: Borrowed<'_>) -> PyResult<()> {
     #[cfg(feature = "floors")]
     super::floors::publish(py, module)?;
     state.install(py, module);
+    process::watch_forks();
     Ok(())
 }
 

@@ -6,22 +6,30 @@ use super::safe::{Attached, Borrowed, Owned, PyResult};
 use super::state::State;
 use crate::arena::ArenaStatistics;
 use crate::channel::ChannelStatistics;
+use crate::process::{ProcessStatistics, TicketStatistics};
 
 /// The classes of one interpreter.
 pub(super) struct Records {
     arena: Owned,
     channel: Owned,
+    process: Owned,
+    ticket: Owned,
 }
 
 impl Records {
     pub(super) fn new(py: Attached<'_>) -> PyResult<Records> {
         let module = Owned::import(py, c"crossbuf.records")?;
         let class = |name| module.get().attribute(py, name);
-        Ok(Records { arena: class(c"ArenaStatistics")?, channel: class(c"ChannelStatistics")? })
+        Ok(Records {
+            arena: class(c"ArenaStatistics")?,
+            channel: class(c"ChannelStatistics")?,
+            process: class(c"ProcessStatistics")?,
+            ticket: class(c"Ticket")?,
+        })
     }
 
     pub(super) fn visit(&self, visit: &mut dyn FnMut(&Owned) -> c_int) -> c_int {
-        [&self.arena, &self.channel].into_iter().map(visit).find(|&code| code != 0).unwrap_or(0)
+        [&self.arena, &self.channel, &self.process, &self.ticket].into_iter().map(visit).find(|&code| code != 0).unwrap_or(0)
     }
 }
 
@@ -43,6 +51,16 @@ pub(super) fn channel(py: Attached<'_>, state: &State, seen: &ChannelStatistics)
         Some(seen.received),
     ];
     record(py, state.records.channel.get(), fields)
+}
+
+pub(super) fn process(py: Attached<'_>, state: &State, seen: &ProcessStatistics) -> PyResult<Owned> {
+    let fields = [u64::from(seen.pid), seen.leased as u64, seen.ends as u64, seen.backlog as u64];
+    record(py, state.records.process.get(), fields.map(Some))
+}
+
+pub(super) fn ticket(py: Attached<'_>, state: &State, seen: &TicketStatistics) -> PyResult<Owned> {
+    let fields = [Owned::float(py, seen.age.as_secs_f64())?, Owned::size(py, seen.nbytes)?, Owned::text(py, &seen.site)?];
+    state.records.ticket.get().call(py, fields.each_ref().map(Owned::get))
 }
 
 /// Fields without a number are `None` in Python too.

@@ -21,12 +21,8 @@ use super::safe::{Attached, Borrowed, Owned, PyResult, Raised};
 use super::state::State;
 use super::types::{array, ends};
 
-/// What crosses to other interpreters as itself.
-pub(super) enum Shared {
-    Array(crate::Array),
-    Sender(crate::Sender),
-    Receiver(crate::Receiver),
-}
+/// What crosses to other interpreters and processes as itself.
+pub(super) type Shared = crate::channel::Attachment;
 
 impl Shared {
     /// Another reference to the array, or another end of the channel. `None` for objects of other classes. Errors with ValueError

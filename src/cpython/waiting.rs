@@ -63,8 +63,8 @@ impl Timeout {
 /// Errors with Full when a message that may not wait would find no place. To be asked before a message is made that takes work.
 pub(super) fn check_place(py: Attached<'_>, state: &State, sender: &crate::Sender, timeout: Timeout) -> PyResult<()> {
     match (timeout, sender.capacity()) {
-        // Whether a receiver waits for a rendezvous, only sending can tell.
-        (Timeout::Now, Some(capacity @ 1..)) if sender.len() >= capacity => {
+        // Whether a receiver waits for a rendezvous, only sending can tell; and asking another process takes as long as sending there.
+        (Timeout::Now, Some(capacity @ 1..)) if sender.remote().is_none() && sender.len() >= capacity => {
             Err(state.errors.not_sent(py, &SendError::Full { message: Box::default(), capacity: Some(capacity) }))
         }
         _ => Ok(()),
@@ -73,7 +73,7 @@ pub(super) fn check_place(py: Attached<'_>, state: &State, sender: &crate::Sende
 
 /// Sends. Errors with Full, Closed, Broken; then the message was not sent.
 pub(super) fn send(py: Attached<'_>, state: &State, sender: &crate::Sender, message: Message, timeout: Timeout) -> PyResult<()> {
-    let mut message = match (sender.try_send(message), timeout) {
+    let mut message = match (try_send(py, sender, message, timeout), timeout) {
         (Ok(()), _) => return Ok(()),
         (Err(SendError::Full { message, .. }), Timeout::Until(_) | Timeout::Forever) => *message,
         (Err(refused), _) => return Err(state.errors.not_sent(py, &refused)),
@@ -92,7 +92,7 @@ pub(super) fn send(py: Attached<'_>, state: &State, sender: &crate::Sender, mess
 
 /// Receives. Errors with Empty, Closed, Ended.
 pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receiver, timeout: Timeout) -> PyResult<Message> {
-    match (receiver.try_recv(), timeout) {
+    match (try_receive(py, receiver, timeout), timeout) {
         (Ok(message), _) => return Ok(message),
         (Err(RecvError::Empty { .. }), Timeout::Until(_) | Timeout::Forever) => {}
         (Err(absence), _) => return Err(state.errors.not_received(py, &absence)),
@@ -106,6 +106,25 @@ pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receive
             Err(RecvError::Interrupted) => supervision.interrupted(py)?,
             Err(absence) => return Err(state.errors.not_received(py, &absence)),
         }
+    }
+}
+
+/// The first try, without letting go of the interpreter. Ends of other processes cannot try without waiting for an answer: a call that may wait
+/// does not try first, one that may not is detached.
+fn try_send(py: Attached<'_>, sender: &crate::Sender, message: Message, timeout: Timeout) -> Result<(), SendError> {
+    match (sender.remote(), timeout) {
+        (None, _) => sender.try_send(message),
+        (Some(_), Timeout::Now) => detach(py, || sender.try_send(message)),
+        (Some(_), Timeout::Until(_) | Timeout::Forever) => Err(SendError::Full { message: Box::new(message), capacity: None }),
+    }
+}
+
+/// As `try_send`.
+fn try_receive(py: Attached<'_>, receiver: &crate::Receiver, timeout: Timeout) -> Result<Message, RecvError> {
+    match (receiver.remote(), timeout) {
+        (None, _) => receiver.try_recv(),
+        (Some(_), Timeout::Now) => detach(py, || receiver.try_recv()),
+        (Some(_), Timeout::Until(_) | Timeout::Forever) => Err(RecvError::Empty { senders: 0 }),
     }
 }
 

@@ -6,20 +6,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::await_waiters;
 use crate::channel::error::{RecvError, SendError};
 use crate::channel::wait::Patience;
 use crate::channel::{Message, Value, channel, wake_everyone};
-
-/// Until so many threads wait in the channel.
-fn await_waiters(end: &crate::Receiver, senders: usize, receivers: usize) {
-    loop {
-        let now = end.statistics();
-        if (now.waiting_senders, now.waiting_receivers) == (senders, receivers) {
-            return;
-        }
-        thread::yield_now();
-    }
-}
 
 /// A handler that does nothing, and that has blocking calls return.
 fn install_handler() {

@@ -12,6 +12,7 @@ use crate::cpython::safe::{Arguments, Attached, Borrowed, ClassSpec, Instance, O
 use crate::cpython::state::State;
 use crate::cpython::types::layout::{self, Layout};
 use crate::cpython::{handles, indexing, numpy_api, scalars, tickets};
+use crate::process;
 
 /// The value of an instance. A buffer view has a reference to the block of its own; an ndarray has one to the instance.
 pub(in crate::cpython) struct ArrayValue {
@@ -155,8 +156,12 @@ fn to_bytes(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     }
 }
 
+/// Others can ask for the Array from now on.
 fn handle(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
-    handles::to_python(py, &this.get(py)?.handle())
+    let array = this.get(py)?.clone();
+    let state = State::of(py, this)?;
+    detach(py, process::serve).map_err(|error| state.errors.raise(py, &error))?;
+    handles::to_python(py, &array.handle())
 }
 
 fn release(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {

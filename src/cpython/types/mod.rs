@@ -6,19 +6,23 @@ use super::safe::{Attached, Borrowed, Owned, PyResult};
 
 pub(super) mod arena;
 pub(super) mod array;
+pub(super) mod connection;
 pub(super) mod draft;
 pub(super) mod ends;
 mod layout;
 mod receiver;
 mod sender;
+pub(super) mod service;
 
 /// The classes of one interpreter.
 pub(super) struct Types {
     pub(super) arena: Owned,
     pub(super) array: Owned,
+    pub(super) connection: Owned,
     pub(super) draft: Owned,
     pub(super) receiver: Owned,
     pub(super) sender: Owned,
+    pub(super) service: Owned,
 }
 
 impl Types {
@@ -26,14 +30,16 @@ impl Types {
         Ok(Types {
             arena: arena::class(py, module)?,
             array: array::class(py, module)?,
+            connection: connection::class(py, module)?,
             draft: draft::class(py, module)?,
             receiver: receiver::class(py, module)?,
             sender: sender::class(py, module)?,
+            service: service::class(py, module)?,
         })
     }
 
-    fn all(&self) -> [&Owned; 5] {
-        [&self.arena, &self.array, &self.draft, &self.receiver, &self.sender]
+    fn all(&self) -> [&Owned; 7] {
+        [&self.arena, &self.array, &self.connection, &self.draft, &self.receiver, &self.sender, &self.service]
     }
 
     /// Makes them attributes of the module.

@@ -1,0 +1,93 @@
+//! `crossbuf.Connection`.
+
+use pyo3_ffi as ffi;
+
+use crate::cpython::safe::entry::unary_slot;
+use crate::cpython::safe::{
+    Arguments, Attached, Borrowed, ClassSpec, Instance, Owned, PyResult, Signature, This, detach, getters, methods,
+};
+use crate::cpython::state::State;
+use crate::cpython::types::{array, ends};
+use crate::process;
+
+type Me<'a> = This<'a, process::Connection>;
+
+pub(in crate::cpython) fn class(py: Attached<'_>, module: Borrowed<'_>) -> PyResult<Owned> {
+    let spec = ClassSpec {
+        name: c"crossbuf.Connection",
+        doc:
+            c"The way to what another program has published. Made by crossbuf.connect.\n\n\
+            It holds nothing, so there is nothing to close: the ends and Arrays that come from it are closed and released on their own.\n\
+            Its methods raise ServiceError when there is no such thing, which says what there is, and StaleHandle when the service is gone.",
+        methods: METHODS.0,
+        getters: GETTERS.0,
+        slots: vec![(ffi::Py_tp_repr, unary_slot!(Me<'_>, repr))],
+    };
+    // SAFETY: all functions take instances as `process::Connection`.
+    unsafe { spec.make::<process::Connection>(py, module) }
+}
+
+methods! {
+    static METHODS for Me<'_> {
+        one "sender" => sender, "sender($self, name, /)\n--\n\nA new Sender of the published channel of that name.";
+        one "receiver" => receiver, "receiver($self, name, /)\n--\n\nA new Receiver of the published channel of that name.";
+        one "array" => published_array, "array($self, name, /)\n--\n\nThe published Array of that name: the publisher's memory, not a copy.";
+    }
+}
+
+getters! {
+    static GETTERS for Me<'_> {
+        "name" => name, "The name of the service.";
+        "pid" => pid, "The number of its process.";
+    }
+}
+
+/// `crossbuf.connect`
+pub(in crate::cpython) fn connect(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<1> = Signature { function: "connect", names: ["name"], required: 1, positional: 1 };
+    let [name] = arguments.bind(py, &SIGNATURE)?;
+    let name = name.expect("bind checks what is required").as_str(py)?;
+    let connection = detach(py, || process::connect(name)).map_err(|error| state.errors.raise(py, &error))?;
+    // SAFETY: `class` made it for this value.
+    unsafe { Instance::create(py, state.types.connection.get(), connection) }
+}
+
+/// What `find` finds under a name.
+fn found<R: Send>(
+    this: Me<'_>,
+    py: Attached<'_>,
+    name: Borrowed<'_>,
+    find: impl FnOnce(&process::Connection, &str) -> crate::Result<R> + Send,
+) -> PyResult<R> {
+    let state = State::of(py, this)?;
+    let (connection, name) = (this.value(), name.as_str(py)?);
+    detach(py, || find(connection, name)).map_err(|error| state.errors.raise(py, &error))
+}
+
+fn sender(this: Me<'_>, py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Owned> {
+    let sender = found(this, py, name, process::Connection::sender)?;
+    ends::wrap(py, State::of(py, this)?, sender)
+}
+
+fn receiver(this: Me<'_>, py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Owned> {
+    let receiver = found(this, py, name, process::Connection::receiver)?;
+    ends::wrap(py, State::of(py, this)?, receiver)
+}
+
+fn published_array(this: Me<'_>, py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Owned> {
+    let array = found(this, py, name, process::Connection::array)?;
+    array::wrap(py, State::of(py, this)?, array)
+}
+
+fn name(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
+    Owned::text(py, this.value().name())
+}
+
+fn pid(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
+    Owned::unsigned(py, this.value().pid().into())
+}
+
+fn repr(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
+    let connection = this.value();
+    Owned::text(py, &format!("<crossbuf.Connection {:?} pid={}>", connection.name(), connection.pid()))
+}

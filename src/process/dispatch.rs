@@ -1,0 +1,287 @@
+//! What each packet does.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arrival::Arrival;
+use super::call::Reply;
+use super::here::{Here, Late};
+use super::lane::Lane;
+use super::packing::{NO_TOKEN, Unpacked, check_dtype};
+use super::peer::{Delivery, Forwarded, Hosted, Peer};
+use super::turns::Turn;
+use super::wire::{ArrayPart, Flaw, Origin, Packet, Part, Thing, Token, Verdict};
+use crate::channel::Attachment;
+use crate::error::Error;
+use crate::handle::Handle;
+use crate::{Array, Receiver, Sender};
+
+/// How long a request waits for news of its ticket: what another process says of it may take longer than the request.
+const LATE: Duration = Duration::from_secs(1);
+
+pub(super) const UNKNOWN_TICKET: &str = "the ticket was redeemed before and its array is freed, or it was dropped; a pickle of an array is good for \
+    as long as the array lives, and of a channel end for once";
+
+impl Peer {
+    /// Does what the packet says. Errors when no honest process says that.
+    pub(super) fn handle(self: &Arc<Self>, here: &'static Here, packet: Packet<'_>, descriptor: Option<OwnedFd>) -> Result<(), Flaw> {
+        match packet {
+            Packet::Hello { address } => {
+                let mut talk = self.talk();
+                if *talk.address.get_or_insert(address) != address {
+                    return Err(Flaw::Text(format!("the process is {address} now, and was another one before")));
+                }
+                drop(talk);
+                if let Some(descriptor) = descriptor {
+                    let lane =
+                        Lane::map(descriptor).map_err(|errno| Flaw::Text(format!("the memory for packets cannot be used: {errno}")))?;
+                    if self.lane.set(lane).is_err() {
+                        return Err(Flaw::Text("the memory for packets came twice".to_owned()));
+                    }
+                }
+                here.introduce(self, address);
+            }
+            // Reading has seen to it.
+            Packet::Farewell { .. } | Packet::Bell => {}
+            Packet::Memory { arena } => {
+                let descriptor = descriptor.ok_or_else(|| Flaw::Text(format!("arena {arena} came without its descriptor")))?;
+                let mapped = here.map(arena, descriptor);
+                let old = self.talk().see(arena, mapped);
+                drop(old);
+            }
+            Packet::Hide { arena } => {
+                let hidden = self.talk().memory.remove(&arena);
+                drop(hidden);
+            }
+            Packet::Release { arena, block, generation, count } => {
+                let released = self.talk().ledger.release(arena, block, generation, count);
+                match released {
+                    Some(ended) => drop(ended),
+                    None => return Err(Flaw::Text(format!("{count} leases of block {} of arena {arena} were not granted", block.0))),
+                }
+            }
+            Packet::Open { request, token: NO_TOKEN, handle: Some(handle) } => self.open(here, request, handle),
+            Packet::Open { request, token, .. } => self.redeem(here, request, token),
+            Packet::Forward { token, array } => {
+                // Whoever asks for one that is gone hears of it then.
+                if let Some(array) = self.own(array)? {
+                    self.hold(here, token, Attachment::Array(array));
+                }
+            }
+            Packet::ForwardEnd { token, end } => match self.hosted(end) {
+                Some(Hosted::Sender(sender)) => self.hold(here, token, Attachment::Sender(Sender::clone(&sender))),
+                Some(Hosted::Receiver(receiver)) => self.hold(here, token, Attachment::Receiver(Receiver::clone(&receiver))),
+                // Whoever asks by that token hears that it is gone.
+                None => {}
+            },
+            Packet::Forget { token } => {
+                let forgotten = here.tickets().forget(&token);
+                drop(forgotten);
+            }
+            Packet::Find { request, thing, service, name } => self.find(here, request, thing, service, name),
+            Packet::Inherit { request, fork, channel, side } => match here.inherit(&fork, channel, side) {
+                Some(end) => self.grant(here, request, &end),
+                None => self.post(&Packet::Answer { request, verdict: Verdict::Stale, text: "the channel is gone" }),
+            },
+            Packet::Settled { fork } => drop(here.settle(&fork)),
+            Packet::Close { end } => {
+                let closed = self.talk().ends.remove(&end);
+                if let Some(hosted) = closed {
+                    hosted.close();
+                }
+            }
+            Packet::Another { end, number } => {
+                let another = match self.hosted(end) {
+                    Some(Hosted::Sender(sender)) => Hosted::Sender(Arc::new(Sender::clone(&sender))),
+                    Some(Hosted::Receiver(receiver)) => Hosted::Receiver(Arc::new(Receiver::clone(&receiver))),
+                    // Another one that is closed.
+                    None => return Ok(()),
+                };
+                let taken = self.talk().ends.insert(number, another);
+                if taken.is_some() {
+                    return Err(Flaw::Text(format!("there is an end {number} already")));
+                }
+            }
+            Packet::Put { request, end, waits, body } => {
+                let (parts, head) = self.unpack_body(&body)?;
+                let sender = match self.hosted(end) {
+                    Some(Hosted::Sender(sender)) => sender,
+                    Some(Hosted::Receiver(_)) => return Err(Flaw::Text(format!("end {end} receives, and was asked to send"))),
+                    None => {
+                        self.answer_closed(request);
+                        return Ok(());
+                    }
+                };
+                let late = parts.iter().any(|part| matches!(part, Unpacked::Elsewhere(..)));
+                if late {
+                    Turn::arriving(self, request);
+                }
+                let peer = self.clone();
+                Arrival::begin(here, parts, head, Box::new(move |message| Turn::put(&peer, request, sender, waits, late, message)));
+            }
+            Packet::Want { request, end, waits } => {
+                let receiver = match self.hosted(end) {
+                    Some(Hosted::Receiver(receiver)) => receiver,
+                    Some(Hosted::Sender(_)) => return Err(Flaw::Text(format!("end {end} sends, and was asked to receive"))),
+                    None => {
+                        self.answer_closed(request);
+                        return Ok(());
+                    }
+                };
+                Turn::want(here, self, request, receiver, waits);
+            }
+            Packet::Cancel { request } => {
+                let turn = self.talk().turns.remove(&request);
+                if let Some(turn) = turn {
+                    turn.cancel();
+                    // Whoever sends must know for certain that nothing was sent.
+                    self.post(&Packet::Answer { request, verdict: Verdict::Full, text: "" });
+                }
+            }
+            Packet::Deliver { request, delivery, body } => {
+                let (parts, head) = self.unpack_body(&body)?;
+                let peer = self.clone();
+                Arrival::begin(here, parts, head, Box::new(move |message| peer.delivered(request, delivery, message)));
+            }
+            Packet::Taken { delivery } => {
+                let lent = self.talk().lent.remove(&delivery);
+                match lent {
+                    // What was forwarded for it was fetched before.
+                    Some(Delivery { lent, .. }) => drop(lent.delivered()),
+                    None => return Err(Flaw::Unknown { what: "delivery", number: delivery }),
+                }
+            }
+            Packet::Return { delivery } => {
+                let lent = self.talk().lent.remove(&delivery);
+                match lent {
+                    Some(Delivery { lent, forwarded }) => {
+                        // It goes back by itself.
+                        drop(lent);
+                        forwarded.forget();
+                    }
+                    None => return Err(Flaw::Unknown { what: "delivery", number: delivery }),
+                }
+            }
+            Packet::Ask { request, end } => {
+                let seen = match self.hosted(end) {
+                    Some(Hosted::Sender(sender)) => sender.statistics(),
+                    Some(Hosted::Receiver(receiver)) => receiver.statistics(),
+                    None => {
+                        self.answer_closed(request);
+                        return Ok(());
+                    }
+                };
+                self.post(&Packet::Figures { request, figures: super::wire::figures(&seen) });
+            }
+            Packet::Figures { request, figures } => drop(self.answer(request, Reply::Figures(figures))),
+            Packet::Granted { request, part } => match self.unpack_part(&part)? {
+                Unpacked::Here(part) => drop(self.answer(request, Reply::Part(part))),
+                Unpacked::Gone(why) => drop(self.answer(request, Reply::Verdict(Verdict::Stale, why))),
+                Unpacked::Elsewhere(..) => return Err(Flaw::Text("what was granted lies with a third process".to_owned())),
+            },
+            Packet::Answer { request, verdict, text } => drop(self.answer(request, Reply::Verdict(verdict, text.to_owned()))),
+        }
+        Ok(())
+    }
+
+    /// `None` once it is closed. One thread of the other side may close an end while another one is about to use it, so that what it says
+    /// of the end comes after its close.
+    pub(super) fn hosted(&self, end: u64) -> Option<Hosted> {
+        self.talk().ends.get(&end).cloned()
+    }
+
+    fn answer_closed(&self, request: u64) {
+        self.post(&Packet::Answer { request, verdict: Verdict::Closed, text: "" });
+    }
+
+    /// A message came for a request of ours.
+    fn delivered(&self, request: u64, delivery: u64, message: Result<crate::channel::Message, String>) {
+        let unclaimed = match message {
+            Ok(message) => self.answer(request, Reply::Delivered { delivery, message }).is_some(),
+            // A part of it lies with a process that is gone. The host finds that out, too, and then has another way; whoever waits asks again.
+            Err(why) => {
+                self.post(&Packet::Return { delivery });
+                drop(self.answer(request, Reply::Verdict(Verdict::OwnerGone, why)));
+                return;
+            }
+        };
+        if unclaimed {
+            self.post(&Packet::Return { delivery });
+        }
+    }
+
+    /// An array of ours, by a part that the other side wrote; `None` when it is gone.
+    fn own(self: &Arc<Self>, part: ArrayPart) -> Result<Option<Array>, Flaw> {
+        let part = Part::Array(ArrayPart { origin: Origin::Yours, ..part });
+        match self.unpack_part(&part)? {
+            Unpacked::Here(Attachment::Array(array)) => Ok(Some(array)),
+            Unpacked::Gone(_) => Ok(None),
+            _ => Err(Flaw::Text("an array was expected".to_owned())),
+        }
+    }
+
+    /// Keeps something for whoever asks by that token, and gives it to those who have asked already.
+    fn hold(self: &Arc<Self>, here: &'static Here, token: Token, content: Attachment) {
+        here.tickets().hold(token, content, format!("forwarded by {}", self.host()), Some(self.id));
+        let asked: Vec<Late> = here.late().extract_if(.., |late| late.token == token).collect();
+        for Late { peer, request, .. } in asked {
+            peer.redeem(here, request, token);
+        }
+    }
+
+    fn redeem(self: &Arc<Self>, here: &'static Here, request: u64, token: Token) {
+        let (content, spent) = {
+            let mut tickets = here.tickets();
+            (tickets.redeem(&token), tickets.was_redeemed(&token))
+        };
+        match content {
+            Some(content) => self.grant(here, request, &content),
+            None if spent => self.post(&Packet::Answer { request, verdict: Verdict::Stale, text: UNKNOWN_TICKET }),
+            None => here.late().push(Late { peer: self.clone(), request, token, until: Instant::now() + LATE }),
+        }
+    }
+
+    fn open(self: &Arc<Self>, here: &'static Here, request: u64, part: ArrayPart) {
+        let ArrayPart { arena, block, generation, offset, meta, seal, .. } = part;
+        match Array::open(&Handle { arena, block, generation, offset, meta, seal }) {
+            Ok(array) => self.grant(here, request, &Attachment::Array(array)),
+            Err(error) => {
+                let verdict = if error.is_stale() { Verdict::Stale } else { Verdict::Bad };
+                let text = match &error {
+                    Error::StaleHandle { reason } | Error::BadHandle { reason } => reason.clone(),
+                    error => error.to_string(),
+                };
+                self.post(&Packet::Answer { request, verdict, text: &text });
+            }
+        }
+    }
+
+    /// Answers with an array or end, which the other side has from now on.
+    pub(super) fn grant(self: &Arc<Self>, here: &'static Here, request: u64, content: &Attachment) {
+        if let Attachment::Array(array) = content
+            && let Err(error) = check_dtype(array.meta())
+        {
+            return self.post(&Packet::Answer { request, verdict: Verdict::Bad, text: &error.to_string() });
+        }
+        let mut talk = self.talk();
+        if talk.gone.is_some() {
+            return;
+        }
+        // The maker of a ticket is not told whether it was redeemed: what it forwards waits as long as this process lives.
+        let packed = self.pack_part(here, &mut talk, content, &mut Forwarded::default());
+        drop(talk);
+        match packed {
+            Ok(part) => self.post(&Packet::Granted { request, part }),
+            Err(error) => self.post(&Packet::Answer { request, verdict: Verdict::Stale, text: &error.to_string() }),
+        }
+    }
+
+    fn find(self: &Arc<Self>, here: &'static Here, request: u64, thing: Thing, service: &str, name: &str) {
+        let found = here.services().find(service, thing, name);
+        match found {
+            Ok(content) => self.grant(here, request, &content),
+            Err((verdict, text)) => self.post(&Packet::Answer { request, verdict, text: &text }),
+        }
+    }
+}

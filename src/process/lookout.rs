@@ -1,0 +1,155 @@
+//! Threads that wait attend to other processes meanwhile, so that nobody has to be woken for them: what they wait for may be among
+//! what comes.
+//!
+//! ```text
+//! bell of a conversation   who reads what comes                     how it learns of it
+//! 0                        a thread that looks before it sleeps     it looks at the ring
+//! 2                        one thread that sleeps, of those that do  the writer wakes it by the bell itself, a futex both processes know
+//! 1                        the server's thread                      the writer sends a packet through the socket
+//! ```
+//! While anybody attends, the server's thread leaves the bells alone. Who stops as the last one sets them to 1, and reads what came before that.
+//! Should a bell say 1 while somebody attends, because two set it at once, the server's thread reads: that takes longer, no more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::thread::futex::{self, Wait, WaitFlags, WaitPtr, WaitvFlags};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use smallvec::SmallVec;
+
+use super::here::{Here, known};
+use super::peer::Peer;
+use super::ring::LISTENED;
+use crate::channel::{Listen, Look, Outlook, Sleep, attend_to};
+use crate::sync::of_process::AtomicBool;
+use crate::sync::{AtomicU32, Ordering, fence};
+
+/// So many packets of one conversation in a look.
+const GLANCE: usize = 8;
+/// The kernel takes 128 words to sleep on.
+const MOST_CONVERSATIONS: usize = 100;
+
+/// Whether the kernel can sleep on several words (Linux 5.16).
+static ABLE: AtomicBool = AtomicBool::new(true);
+
+/// To be called before the first conversation.
+pub(super) fn begin_with_channels() {
+    attend_to(Outlook { look, listen });
+}
+
+fn look() -> Option<Box<dyn Look>> {
+    let attention = Attention::begin()?;
+    // The order of these counts and bells does not matter: see above.
+    if attention.is_first {
+        attention.peers.iter().for_each(|peer| peer.disarm());
+    }
+    Some(Box::new(attention))
+}
+
+fn listen() -> Option<Box<dyn Listen>> {
+    let here = known().filter(|_| ABLE.load(Ordering::Relaxed))?;
+    if here.listening.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    let listener = Listener(Attention::begin(), here);
+    let few = listener.0.as_ref().is_some_and(|attention| attention.peers.len() <= MOST_CONVERSATIONS);
+    few.then(|| Box::new(listener) as Box<dyn Listen>)
+}
+
+/// The conversations that a thread attends to.
+struct Attention {
+    here: &'static Here,
+    peers: Arc<[Arc<Peer>]>,
+    /// Whether nobody else did when it began.
+    is_first: bool,
+}
+
+impl Attention {
+    fn begin() -> Option<Attention> {
+        let here = known()?;
+        let peers = here.lookable();
+        if peers.is_empty() {
+            return None;
+        }
+        let is_first = here.lookers.fetch_add(1, Ordering::Relaxed) == 0;
+        Some(Attention { here, peers, is_first })
+    }
+
+    fn read(&self) {
+        for peer in self.peers.iter().filter(|peer| peer.has_news()) {
+            peer.glance(self.here, GLANCE);
+        }
+    }
+}
+
+impl Drop for Attention {
+    fn drop(&mut self) {
+        if self.here.lookers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            for peer in self.peers.iter() {
+                peer.watch_again(self.here);
+            }
+        }
+    }
+}
+
+impl Look for Attention {
+    fn look(&mut self) {
+        self.read();
+    }
+}
+
+/// The one thread that sleeps with an ear to all conversations.
+struct Listener(Option<Attention>, &'static Here);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Before another begins, whose bells this one would set back.
+        self.0 = None;
+        self.1.listening.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Listen for Listener {
+    fn sleep(&mut self, word: &AtomicU32, seen: u32, time: Option<Duration>) -> Sleep {
+        let Some(attention) = &self.0 else { return Sleep::Woken };
+        let until = time.and_then(|time| clock_gettime(ClockId::Monotonic).checked_add(Timespec::try_from(time).ok()?));
+        let mut words: SmallVec<[Wait; 8]> = SmallVec::new();
+        loop {
+            words.clear();
+            words.push(waiting(word, seen, WaitFlags::SIZE_U32 | WaitFlags::PRIVATE));
+            for peer in attention.peers.iter() {
+                if let Some(lane) = peer.lane.get() {
+                    lane.incoming().listen();
+                    words.push(waiting(lane.incoming().bell, LISTENED, WaitFlags::SIZE_U32));
+                }
+            }
+            fence(Ordering::SeqCst); // pairs with the one in `Ring::must_ring`: the writer sees the bell, or we see the packet
+            if word.load(Ordering::Relaxed) != seen {
+                return Sleep::Woken;
+            }
+            if attention.peers.iter().any(|peer| peer.has_news()) {
+                attention.read();
+                continue;
+            }
+            match futex::waitv(&words, WaitvFlags::empty(), until.as_ref(), ClockId::Monotonic) {
+                Ok(_) | Err(Errno::AGAIN) => {}
+                Err(Errno::INTR) => return Sleep::Signal,
+                Err(Errno::TIMEDOUT) => return Sleep::Elapsed,
+                Err(_) => {
+                    // A kernel without this call. Whoever waits looks again, and sleeps in the old way.
+                    ABLE.store(false, Ordering::Relaxed);
+                    return Sleep::Woken;
+                }
+            }
+        }
+    }
+}
+
+fn waiting(word: &AtomicU32, value: u32, flags: WaitFlags) -> Wait {
+    let mut wait = Wait::new();
+    wait.val = u64::from(value);
+    wait.uaddr = WaitPtr::new(word.as_ptr().cast());
+    wait.flags = flags;
+    wait
+}

@@ -1,0 +1,327 @@
+//! Packets from one process to another through memory that both write: no system call while somebody looks.
+//!
+//! ```text
+//!  written ──▶ [ length | packet | length | packet |  free  ]      words, round and round
+//!  read    ──▶   ▲ next to be read
+//!  bell          1: whoever writes must ring, as nobody looks
+//! ```
+//! Each side is one at a time: the writer holds the outbox's lock, the reader the inbox's. The other process may be anybody's: what it writes
+//! is copied before it is looked at, and its numbers are checked, so that it can spoil nothing but its own packets.
+//!
+//! The bell is never missed: the writer writes and then looks at the bell, the reader sets the bell and then looks for packets, with a fence
+//! in between on both sides. So at least one of them sees the other.
+
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// Bytes of a word.
+const WORD: usize = 8;
+pub(super) const RUNG: u32 = 1;
+pub(super) const LISTENED: u32 = 2;
+
+/// A length that says: this packet comes through the socket.
+const ELSEWHERE: u64 = u64::MAX;
+
+/// One direction of the memory between two processes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ring<'m> {
+    /// Words ever written.
+    pub(super) written: &'m AtomicU64,
+    /// Words ever read; at most `written`, which is at most `words.len()` more.
+    pub(super) read: &'m AtomicU64,
+    /// 0 while the reader looks by itself, [`RUNG`] when it must be told through the socket, [`LISTENED`] when it sleeps on this very word.
+    pub(super) bell: &'m AtomicU32,
+    /// 1 when the writer found no room and wants to be told.
+    pub(super) thirst: &'m AtomicU32,
+    pub(super) words: &'m [AtomicU64],
+}
+
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A packet, in the buffer.
+    Packet(usize),
+    /// The next packet comes through the socket.
+    Elsewhere,
+    Nothing,
+    /// The other side wrote what no honest one writes.
+    Malformed,
+}
+
+impl Ring<'_> {
+    /// The longest packet it takes.
+    pub(super) fn longest(&self) -> usize {
+        self.words.len() / 4 * WORD
+    }
+
+    /// Whether the packet, or with `None` the word that another one comes through the socket, was written. If not, there was no room, and
+    /// the reader will ring.
+    pub(super) fn write(&self, packet: Option<&[u8]>) -> bool {
+        let length = packet.map_or(0, <[u8]>::len);
+        let needed = 1 + length.div_ceil(WORD) as u64;
+        let at = self.written.load(Ordering::Relaxed); // we are the writer
+        if !self.has_room(at, needed) {
+            self.thirst.store(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst); // pairs with the fence in `is_thirsty`: it sees the thirst, or we see the room
+            if !self.has_room(at, needed) {
+                return false;
+            }
+            self.thirst.store(0, Ordering::Relaxed);
+        }
+        self.word(at).store(packet.map_or(ELSEWHERE, |_| length as u64), Ordering::Relaxed);
+        for (index, chunk) in packet.unwrap_or_default().chunks(WORD).enumerate() {
+            let mut bytes = [0; WORD];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            self.word(at + 1 + index as u64).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+        self.written.store(at + needed, Ordering::Release); // pairs with the Acquire in `next`: the words are visible with their count
+        true
+    }
+
+    /// Whether there is room for the word that a packet comes through the socket. If not, the reader will ring.
+    pub(super) fn has_room_for_word(&self) -> bool {
+        let at = self.written.load(Ordering::Relaxed); // we are the writer
+        self.has_room(at, 1) || {
+            self.thirst.store(1, Ordering::Relaxed);
+            fence(Ordering::SeqCst); // as in `write`
+            self.has_room(at, 1)
+        }
+    }
+
+    fn has_room(&self, at: u64, needed: u64) -> bool {
+        // Acquire pairs with the Release in `next`: the reader is done with those words. A reader that lies harms itself.
+        let used = at.wrapping_sub(self.read.load(Ordering::Acquire));
+        used <= self.words.len() as u64 && needed <= self.words.len() as u64 - used
+    }
+
+    /// How the reader must be woken: what its bell said, which says 0 from now on. To be asked after a write.
+    pub(super) fn must_ring(&self) -> u32 {
+        fence(Ordering::SeqCst); // pairs with the fence in `arm`
+        match self.bell.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.bell.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    /// Takes the next packet into the buffer, which is made as long as it needs to be.
+    pub(super) fn next(&self, buffer: &mut Vec<u8>) -> Next {
+        let at = self.read.load(Ordering::Relaxed); // we are the reader
+        let there = self.written.load(Ordering::Acquire).wrapping_sub(at); // pairs with the Release in `write`
+        if there == 0 {
+            return Next::Nothing;
+        }
+        if there > self.words.len() as u64 {
+            return Next::Malformed;
+        }
+        let length = self.word(at).load(Ordering::Relaxed);
+        if length == ELSEWHERE {
+            self.read.store(at + 1, Ordering::Release); // as below
+            return Next::Elsewhere;
+        }
+        let needed = length.div_ceil(WORD as u64).saturating_add(1);
+        if needed > there || length > self.longest() as u64 {
+            return Next::Malformed;
+        }
+        buffer.clear();
+        for index in 1..needed {
+            buffer.extend_from_slice(&self.word(at + index).load(Ordering::Relaxed).to_le_bytes());
+        }
+        buffer.truncate(length as usize);
+        self.read.store(at + needed, Ordering::Release); // pairs with the Acquire in `has_room`: we are done with the words
+        Next::Packet(length as usize)
+    }
+
+    /// Whether something waits to be read.
+    pub(super) fn has_next(&self) -> bool {
+        self.written.load(Ordering::Relaxed) != self.read.load(Ordering::Relaxed)
+    }
+
+    /// Whether the writer waits for the room that reading has made, once.
+    pub(super) fn is_thirsty(&self) -> bool {
+        fence(Ordering::SeqCst); // pairs with the fence in `write`
+        self.thirst.load(Ordering::Relaxed) == 1 && self.thirst.swap(0, Ordering::Relaxed) == 1
+    }
+
+    /// Asks to be woken from now on; whether something came before that.
+    pub(super) fn arm(&self) -> bool {
+        self.bell.store(RUNG, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with the fence in `must_ring`: it sees the bell, or we see the packet
+        self.has_next()
+    }
+
+    /// Somebody is about to sleep on the bell, and looks after a fence whether something came before that.
+    pub(super) fn listen(&self) {
+        self.bell.store(LISTENED, Ordering::Relaxed);
+    }
+
+    /// Somebody looks: no ringing needed.
+    pub(super) fn disarm(&self) {
+        self.bell.store(0, Ordering::Relaxed); // at worst it is rung for nothing
+    }
+
+    fn word(&self, at: u64) -> &AtomicU64 {
+        // The length is a power of two.
+        &self.words[(at & (self.words.len() as u64 - 1)) as usize]
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The memory of one direction.
+    struct Memory {
+        written: AtomicU64,
+        read: AtomicU64,
+        bell: AtomicU32,
+        thirst: AtomicU32,
+        words: Vec<AtomicU64>,
+    }
+
+    impl Memory {
+        fn new(words: usize) -> Memory {
+            let words = (0..words).map(|_| AtomicU64::new(0)).collect();
+            Memory { written: AtomicU64::new(0), read: AtomicU64::new(0), bell: AtomicU32::new(0), thirst: AtomicU32::new(0), words }
+        }
+
+        fn ring(&self) -> Ring<'_> {
+            Ring { written: &self.written, read: &self.read, bell: &self.bell, thirst: &self.thirst, words: &self.words }
+        }
+    }
+
+    #[test]
+    fn a_full_ring_takes_no_more_and_the_reader_is_told() {
+        let memory = Memory::new(16);
+        let (ring, mut buffer) = (memory.ring(), Vec::new());
+        assert_eq!(ring.longest(), 32);
+        while ring.write(Some(&[7; 24])) {}
+        assert_eq!(ring.next(&mut buffer), Next::Packet(24));
+        assert!(ring.is_thirsty() && !ring.is_thirsty());
+        assert!(ring.write(None));
+    }
+
+    #[test]
+    fn whoever_lies_is_found_out() {
+        let memory = Memory::new(16);
+        let mut buffer = Vec::new();
+        for (written, first) in [(17, 0), (u64::MAX, 0), (2, 33), (2, 9), (1, 1), (16, u64::MAX - 1)] {
+            memory.written.store(written, Ordering::Relaxed);
+            memory.words[0].store(first, Ordering::Relaxed);
+            assert_eq!(memory.ring().next(&mut buffer), Next::Malformed, "{written} words, the first says {first}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(packets in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..64)), 1..50)) {
+            let memory = Memory::new(32);
+            let (ring, mut buffer) = (memory.ring(), Vec::new());
+            let mut under_way = std::collections::VecDeque::new();
+            let mut check = |ring: &Ring<'_>, expected: &Option<Vec<u8>>| match (ring.next(&mut buffer), expected) {
+                (Next::Packet(length), Some(packet)) => length == packet.len() && buffer == *packet,
+                (Next::Elsewhere, None) => true,
+                _ => false,
+            };
+            for packet in packets {
+                while !ring.write(packet.as_deref()) {
+                    let expected = under_way.pop_front().expect("an empty ring has room");
+                    prop_assert!(check(&ring, &expected));
+                }
+                under_way.push_back(packet);
+            }
+            for expected in under_way {
+                prop_assert!(check(&ring, &expected));
+            }
+            prop_assert!(!ring.has_next());
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+
+    struct Memory {
+        written: AtomicU64,
+        read: AtomicU64,
+        bell: AtomicU32,
+        thirst: AtomicU32,
+        words: Vec<AtomicU64>,
+        /// Stands for the doorbell: how often it was rung.
+        rung: AtomicU32,
+    }
+
+    impl Memory {
+        fn new() -> Arc<Memory> {
+            let words = (0..4).map(|_| AtomicU64::new(0)).collect();
+            let (zero, none) = (|| AtomicU64::new(0), || AtomicU32::new(0));
+            Arc::new(Memory { written: zero(), read: zero(), bell: none(), thirst: none(), words, rung: none() })
+        }
+
+        fn ring(&self) -> Ring<'_> {
+            Ring { written: &self.written, read: &self.read, bell: &self.bell, thirst: &self.thirst, words: &self.words }
+        }
+    }
+
+    #[test]
+    fn a_sleeping_reader_is_rung() {
+        loom::model(|| {
+            let memory = Memory::new();
+            let writer = thread::spawn({
+                let memory = memory.clone();
+                move || {
+                    assert!(memory.ring().write(None));
+                    if memory.ring().must_ring() == RUNG {
+                        memory.rung.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+            let seen = memory.ring().arm();
+            writer.join().unwrap();
+            assert!(seen || memory.rung.load(Ordering::Relaxed) == 1, "slept through a packet");
+        });
+    }
+
+    #[test]
+    fn a_packet_is_read_as_it_was_written_or_not_yet() {
+        loom::model(|| {
+            let memory = Memory::new();
+            let writer = thread::spawn({
+                let memory = memory.clone();
+                move || (1..=2u64).filter(|number| memory.ring().write(Some(&number.to_le_bytes()))).count()
+            });
+            let (mut buffer, mut expected) = (Vec::new(), 1u64);
+            for _ in 0..2 {
+                match memory.ring().next(&mut buffer) {
+                    Next::Packet(8) => {
+                        assert_eq!(buffer, expected.to_le_bytes());
+                        expected += 1;
+                    }
+                    Next::Nothing => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(writer.join().unwrap(), 2);
+        });
+    }
+
+    #[test]
+    fn a_thirsty_writer_is_told_of_room() {
+        loom::model(|| {
+            let memory = Memory::new();
+            (0..4).for_each(|_| assert!(memory.ring().write(None)));
+            let reader = thread::spawn({
+                let memory = memory.clone();
+                move || {
+                    assert_eq!(memory.ring().next(&mut Vec::new()), Next::Elsewhere);
+                    memory.ring().is_thirsty()
+                }
+            });
+            let written = memory.ring().write(None);
+            assert!(reader.join().unwrap() || written, "waits for room that is there");
+        });
+    }
+}

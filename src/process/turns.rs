@@ -1,0 +1,276 @@
+//! Requests of another process that wait in a channel here: for a message, or for room.
+//!
+//! The server's thread tries at once. Where that must wait, the turn is left with the channel as a waker, and whoever's call makes it
+//! possible to go on does what the request asked for, on its own thread.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::here::{Here, here};
+use super::peer::{Delivery, Forwarded, Peer};
+use super::wire::{Packet, Verdict};
+use crate::channel::{Absence, CallKey, Lent, Message, Refusal, SendError, Unreceived, Unsent, Waker};
+use crate::{Receiver, Sender};
+
+/// A request that waits.
+#[derive(Clone, Debug)]
+pub(super) enum Turn {
+    Want(Arc<Want>),
+    Put(Arc<Put>),
+    /// To send a message of which parts are still missing.
+    Arriving,
+}
+
+impl Turn {
+    /// Receives for the other side.
+    pub(super) fn want(here: &'static Here, peer: &Arc<Peer>, request: u64, receiver: Arc<Receiver>, waits: bool) {
+        let want = Arc::new_cyclic(|me| Want { me: me.clone(), peer: peer.clone(), receiver, request, key: Mutex::new(None) });
+        if !waits {
+            // A waker that nobody calls: the call is given up at once.
+            match want.receiver.lend_or_call(want.clone()) {
+                Ok(lent) => deliver(here, peer, request, lent),
+                Err(Unreceived::Pending(key)) => {
+                    want.receiver.forget_call(key);
+                    refuse_want(peer, request, &Absence::Empty);
+                }
+                Err(Unreceived::Absent(absence)) => refuse_want(peer, request, &absence),
+            }
+        } else if peer.takes_turn(request, Turn::Want(want.clone())) {
+            want.wake();
+        }
+    }
+
+    /// Notes that a request to send will come to `put` later, so that it can be called off until then.
+    pub(super) fn arriving(peer: &Peer, request: u64) {
+        let _ = peer.takes_turn(request, Turn::Arriving);
+    }
+
+    /// Sends for the other side. `late` says that `arriving` was told of it.
+    pub(super) fn put(peer: &Arc<Peer>, request: u64, sender: Arc<Sender>, waits: bool, late: bool, message: Result<Message, String>) {
+        if late && !peer.ends_turn(request) {
+            return;
+        }
+        let message = match message {
+            Ok(message) => message,
+            Err(why) => return peer.post(&Packet::Answer { request, verdict: Verdict::OwnerGone, text: &why }),
+        };
+        if !waits {
+            match sender.try_send(message) {
+                Ok(()) => peer.post(&Packet::Answer { request, verdict: Verdict::Done, text: "" }),
+                Err(SendError::Full { .. }) => refuse_put(peer, request, &Refusal::Full),
+                Err(SendError::Broken { .. }) => refuse_put(peer, request, &Refusal::Broken),
+                Err(_) => refuse_put(peer, request, &Refusal::Closed),
+            }
+            return;
+        }
+        let waiting = Mutex::new(Waiting::Message(message));
+        let put = Arc::new_cyclic(|me| Put { me: me.clone(), peer: peer.clone(), sender, request, waiting });
+        if peer.takes_turn(request, Turn::Put(put.clone())) {
+            put.wake();
+        }
+    }
+
+    /// The request is over; it is no longer among the turns of its peer.
+    pub(super) fn cancel(self) {
+        match self {
+            Turn::Arriving => {}
+            Turn::Want(want) => {
+                let key = want.key.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(key) = key {
+                    want.receiver.forget_call(key);
+                }
+            }
+            Turn::Put(put) => {
+                let waiting = std::mem::replace(&mut *put.waiting(), Waiting::Nothing);
+                match waiting {
+                    Waiting::Room(key, message) => {
+                        put.sender.forget_call(key);
+                        drop(message);
+                    }
+                    Waiting::Offer(serial) => drop(put.sender.withdraw_offer(serial)),
+                    Waiting::Message(_) | Waiting::Nothing => {}
+                }
+            }
+        }
+    }
+}
+
+impl Peer {
+    /// Whether the request may wait: not when the conversation is over.
+    fn takes_turn(&self, request: u64, turn: Turn) -> bool {
+        let mut talk = self.talk();
+        if talk.gone.is_some() {
+            return false;
+        }
+        let old = talk.turns.insert(request, turn);
+        drop(talk);
+        drop(old);
+        true
+    }
+
+    fn has_turn(&self, request: u64) -> bool {
+        self.talk().turns.contains_key(&request)
+    }
+
+    /// Ends a turn. Whether it was still waited for.
+    fn ends_turn(&self, request: u64) -> bool {
+        let turn = self.talk().turns.remove(&request);
+        turn.is_some()
+    }
+}
+
+/// A request for a message.
+#[derive(Debug)]
+pub(super) struct Want {
+    me: Weak<Want>,
+    peer: Arc<Peer>,
+    receiver: Arc<Receiver>,
+    request: u64,
+    /// By which the channel knows the waker.
+    key: Mutex<Option<CallKey>>,
+}
+
+impl Waker for Want {
+    fn wake(&self) {
+        let Some(me) = self.me.upgrade().filter(|_| self.peer.has_turn(self.request)) else {
+            // What woke it is for somebody else.
+            return self.receiver.nudge();
+        };
+        match self.receiver.lend_or_call(me) {
+            // What is not delivered goes back by itself.
+            Ok(lent) => {
+                if let (true, Ok(here)) = (self.peer.ends_turn(self.request), here()) {
+                    deliver(here, &self.peer, self.request, lent);
+                }
+            }
+            Err(Unreceived::Pending(key)) => {
+                *self.key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+                // It may have been called off meanwhile, by one who found no key.
+                if !self.peer.has_turn(self.request) {
+                    self.receiver.forget_call(key);
+                }
+            }
+            Err(Unreceived::Absent(absence)) => {
+                if self.peer.ends_turn(self.request) {
+                    refuse_want(&self.peer, self.request, &absence);
+                }
+            }
+        }
+    }
+}
+
+/// A request to send.
+#[derive(Debug)]
+pub(super) struct Put {
+    me: Weak<Put>,
+    peer: Arc<Peer>,
+    sender: Arc<Sender>,
+    request: u64,
+    waiting: Mutex<Waiting>,
+}
+
+/// What a request to send waits for.
+#[derive(Debug)]
+enum Waiting {
+    /// To be tried.
+    Message(Message),
+    Room(CallKey, Message),
+    /// That a receiver takes the message of that number, which lies in the queue.
+    Offer(u64),
+    Nothing,
+}
+
+impl Put {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn done(&self) {
+        if self.peer.ends_turn(self.request) {
+            self.peer.post(&Packet::Answer { request: self.request, verdict: Verdict::Done, text: "" });
+        }
+    }
+}
+
+impl Waker for Put {
+    fn wake(&self) {
+        let waiting = std::mem::replace(&mut *self.waiting(), Waiting::Nothing);
+        let message = match waiting {
+            Waiting::Message(message) | Waiting::Room(_, message) => message,
+            // Taken; or nobody is left who could, and then it is still there.
+            Waiting::Offer(serial) => match self.sender.withdraw_offer(serial) {
+                None => return self.done(),
+                Some(message) => message,
+            },
+            Waiting::Nothing => return self.sender.nudge(),
+        };
+        let Some(me) = self.me.upgrade().filter(|_| self.peer.has_turn(self.request)) else {
+            self.sender.nudge();
+            return drop(message);
+        };
+        match self.sender.send_or_call(message, me) {
+            Ok(_) => self.done(),
+            Err(Unsent::Refused(refused)) => {
+                if self.peer.ends_turn(self.request) {
+                    refuse_put(&self.peer, self.request, &refused.why);
+                }
+            }
+            Err(Unsent::NoRoom(key, message)) => self.rest(Waiting::Room(key, message)),
+            Err(Unsent::Offered(serial)) => self.rest(Waiting::Offer(serial)),
+        }
+    }
+}
+
+impl Put {
+    fn rest(&self, waiting: Waiting) {
+        *self.waiting() = waiting;
+        // It may have been called off meanwhile, by one who found nothing waiting.
+        if !self.peer.has_turn(self.request)
+            && let Some(me) = self.me.upgrade()
+        {
+            Turn::Put(me).cancel();
+        }
+    }
+}
+
+/// The message goes to the other side, and stays here until that has it.
+fn deliver(here: &'static Here, peer: &Arc<Peer>, request: u64, lent: Lent) {
+    let delivery = peer.number();
+    let mut talk = peer.talk();
+    if talk.gone.is_some() {
+        // The lock goes before the message, which goes back.
+        drop(talk);
+        return;
+    }
+    let mut forwarded = Forwarded::default();
+    match peer.pack(here, &mut talk, lent.message(), lent.arena(), &mut forwarded) {
+        Ok(packed) => {
+            talk.lent.insert(delivery, Delivery { lent, forwarded });
+            drop(talk);
+            peer.post(&Packet::Deliver { request, delivery, body: packed.body() });
+        }
+        Err(error) => {
+            drop(talk);
+            drop(lent);
+            forwarded.forget();
+            peer.post(&Packet::Answer { request, verdict: Verdict::Bad, text: &error.to_string() });
+        }
+    }
+}
+
+fn refuse_want(peer: &Peer, request: u64, absence: &Absence) {
+    let verdict = match absence {
+        Absence::Ended => Verdict::Ended,
+        Absence::Empty => Verdict::Empty,
+        _ => Verdict::Closed,
+    };
+    peer.post(&Packet::Answer { request, verdict, text: "" });
+}
+
+fn refuse_put(peer: &Peer, request: u64, why: &Refusal) {
+    let verdict = match why {
+        Refusal::Broken => Verdict::Broken,
+        Refusal::Full => Verdict::Full,
+        _ => Verdict::Closed,
+    };
+    peer.post(&Packet::Answer { request, verdict, text: "" });
+}
