@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pools
+import processes
 from measure import Table, in_turns, timed
 
 import crossbuf as cb
@@ -216,6 +217,7 @@ def main() -> None:
     for workload in (bench.copying, bench.small, bench.messages, bench.round_trips):
         workload()
     pools.measure(table)
+    processes.measure(table)
     about = (
         f"CPython {platform.python_version()}, NumPy {np.__version__}, crossbuf {cb.__version__}, "
         f"Linux {platform.release()}, {os.cpu_count()} CPUs"
