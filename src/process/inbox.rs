@@ -15,6 +15,8 @@ use super::socket::{self, LONGEST, Received};
 use super::wire::{Flaw, Packet};
 use crate::sync::Ordering;
 
+/// So many packets of one conversation in a look.
+const GLANCE: usize = 8;
 /// So many packets may come through the socket before the words that say where they belong.
 const PUT_BY: usize = 1024;
 
@@ -60,6 +62,13 @@ impl Peer {
         self.lane.get().is_some_and(|lane| lane.incoming().has_next())
     }
 
+    /// Reads what has come by now, unless somebody else does.
+    pub(super) fn glance_at_news(self: &Arc<Self>, here: &'static Here) {
+        if self.has_news() {
+            self.glance(here, GLANCE);
+        }
+    }
+
     /// Nobody has to ring: somebody looks.
     pub(super) fn disarm(&self) {
         if let Some(lane) = self.lane.get() {
@@ -68,7 +77,7 @@ impl Peer {
     }
 
     /// Reads from the ring, unless somebody else does.
-    pub(super) fn glance(self: &Arc<Self>, here: &'static Here, most: usize) {
+    fn glance(self: &Arc<Self>, here: &'static Here, most: usize) {
         let inbox = match self.inbox.try_lock() {
             Ok(inbox) => inbox,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),

@@ -11,22 +11,16 @@
 //! Should a bell say 1 while somebody attends, because two set it at once, the server's thread reads: that takes longer, no more.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use rustix::io::Errno;
-use rustix::thread::futex::{self, Wait, WaitFlags, WaitPtr, WaitvFlags};
-use rustix::time::{ClockId, Timespec, clock_gettime};
-use smallvec::SmallVec;
+use std::time::{Duration, Instant};
 
 use super::here::{Here, known};
+use super::lane::Lane;
 use super::peer::Peer;
-use super::ring::LISTENED;
-use crate::channel::{Listen, Look, Outlook, Sleep, attend_to};
+use super::ring::{LISTENED, Ring};
+use crate::channel::{Listen, Look, Outlook, Sleep, attend_to, sleep_on_any};
 use crate::sync::of_process::AtomicBool;
 use crate::sync::{AtomicU32, Ordering, fence};
 
-/// So many packets of one conversation in a look.
-const GLANCE: usize = 8;
 /// The kernel takes 128 words to sleep on.
 const MOST_CONVERSATIONS: usize = 100;
 
@@ -76,10 +70,12 @@ impl Attention {
         Some(Attention { here, peers, is_first })
     }
 
+    fn rings(&self) -> impl Iterator<Item = Ring<'_>> {
+        self.peers.iter().filter_map(|peer| peer.lane.get()).map(Lane::incoming)
+    }
+
     fn read(&self) {
-        for peer in self.peers.iter().filter(|peer| peer.has_news()) {
-            peer.glance(self.here, GLANCE);
-        }
+        self.peers.iter().for_each(|peer| peer.glance_at_news(self.here));
     }
 }
 
@@ -113,17 +109,9 @@ impl Drop for Listener {
 impl Listen for Listener {
     fn sleep(&mut self, word: &AtomicU32, seen: u32, time: Option<Duration>) -> Sleep {
         let Some(attention) = &self.0 else { return Sleep::Woken };
-        let until = time.and_then(|time| clock_gettime(ClockId::Monotonic).checked_add(Timespec::try_from(time).ok()?));
-        let mut words: SmallVec<[Wait; 8]> = SmallVec::new();
+        let until = time.and_then(|time| Instant::now().checked_add(time));
         loop {
-            words.clear();
-            words.push(waiting(word, seen, WaitFlags::SIZE_U32 | WaitFlags::PRIVATE));
-            for peer in attention.peers.iter() {
-                if let Some(lane) = peer.lane.get() {
-                    lane.incoming().listen();
-                    words.push(waiting(lane.incoming().bell, LISTENED, WaitFlags::SIZE_U32));
-                }
-            }
+            attention.rings().for_each(|ring| ring.listen());
             fence(Ordering::SeqCst); // pairs with the one in `Ring::must_ring`: the writer sees the bell, or we see the packet
             if word.load(Ordering::Relaxed) != seen {
                 return Sleep::Woken;
@@ -132,24 +120,16 @@ impl Listen for Listener {
                 attention.read();
                 continue;
             }
-            match futex::waitv(&words, WaitvFlags::empty(), until.as_ref(), ClockId::Monotonic) {
-                Ok(_) | Err(Errno::AGAIN) => {}
-                Err(Errno::INTR) => return Sleep::Signal,
-                Err(Errno::TIMEDOUT) => return Sleep::Elapsed,
-                Err(_) => {
-                    // A kernel without this call. Whoever waits looks again, and sleeps in the old way.
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match sleep_on_any((word, seen), attention.rings().map(|ring| (ring.bell, LISTENED)), left) {
+                Some(Sleep::Woken) => {}
+                Some(ended) => return ended,
+                None => {
+                    // Whoever waits looks again, and sleeps in the old way.
                     ABLE.store(false, Ordering::Relaxed);
                     return Sleep::Woken;
                 }
             }
         }
     }
-}
-
-fn waiting(word: &AtomicU32, value: u32, flags: WaitFlags) -> Wait {
-    let mut wait = Wait::new();
-    wait.val = u64::from(value);
-    wait.uaddr = WaitPtr::new(word.as_ptr().cast());
-    wait.flags = flags;
-    wait
 }

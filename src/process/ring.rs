@@ -102,6 +102,11 @@ impl Ring<'_> {
         }
     }
 
+    /// Whether the reader sleeps on the bell. A hint.
+    pub(super) fn is_listened_to(&self) -> bool {
+        self.bell.load(Ordering::Relaxed) == LISTENED
+    }
+
     /// Takes the next packet into the buffer, which is made as long as it needs to be.
     pub(super) fn next(&self, buffer: &mut Vec<u8>) -> Next {
         let at = self.read.load(Ordering::Relaxed); // we are the reader

@@ -260,7 +260,7 @@ pub(super) enum Packet<'p> {
         end: u64,
         number: u64,
     },
-    /// Sends. Answers: `Answer`.
+    /// Sends. Answers: `Answer`; none with 0 for the request.
     Put {
         request: u64,
         end: u64,
@@ -316,6 +316,10 @@ pub(super) enum Packet<'p> {
     Settled {
         fork: Token,
     },
+    /// All receivers of that end's channel are gone.
+    Lost {
+        end: u64,
+    },
     /// Something lies in the memory between the two.
     Bell,
     /// How it ended.
@@ -347,7 +351,7 @@ macro_rules! kinds {
 kinds! {
     HELLO = 1 FAREWELL = 2 MEMORY = 3 RELEASE = 4 OPEN = 5 FORWARD = 6 FORWARD_END = 7 FORGET = 8 FIND = 9 CLOSE = 10 ANOTHER = 11
     PUT = 12 WANT = 13 CANCEL = 14 DELIVER = 15 TAKEN = 16 RETURN = 17 ASK = 18 FIGURES = 19 GRANTED = 20 ANSWER = 21 BELL = 22
-    INHERIT = 23 SETTLED = 24 HIDE = 25
+    INHERIT = 23 SETTLED = 24 HIDE = 25 LOST = 26
 }
 
 const INLINE: u8 = 0;
@@ -399,6 +403,7 @@ impl Packet<'_> {
             Packet::Inherit { request, channel, side, .. } => (INHERIT, *request, *channel, u64::from(number_of(*side))),
             Packet::Settled { .. } => (SETTLED, 0, 0, 0),
             Packet::Hide { .. } => (HIDE, 0, 0, 0),
+            Packet::Lost { end } => (LOST, 0, *end, 0),
         };
         Header { magic: MAGIC, version: VERSION, kind, request, subject, detail }
     }
@@ -428,6 +433,7 @@ impl Packet<'_> {
             | Packet::Taken { .. }
             | Packet::Return { .. }
             | Packet::Ask { .. }
+            | Packet::Lost { .. }
             | Packet::Bell => {}
         }
     }
@@ -487,6 +493,7 @@ impl<'p> Packet<'p> {
                 verdict: Verdict::of(subject).ok_or(Flaw::Unknown { what: "verdict", number: subject })?,
                 text: reader.text()?,
             },
+            LOST => Packet::Lost { end: subject },
             INHERIT => Packet::Inherit { request, fork: reader.pod("token")?, channel: subject, side: side_of(detail)? },
             SETTLED => Packet::Settled { fork: reader.pod("token")? },
             BELL => Packet::Bell,
