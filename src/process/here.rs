@@ -199,9 +199,12 @@ impl Here {
         lookable.get_or_insert_with(|| all.values().cloned().collect()).clone()
     }
 
-    /// The other side has said its name.
+    /// The other side has said its name, or is known by it. A conversation that is over by now is not kept.
     pub(super) fn introduce(&self, peer: &Arc<Peer>, address: Address) {
-        lock(&self.peers).by_address.entry(address).or_insert_with(|| peer.clone());
+        let mut peers = lock(&self.peers);
+        if peers.all.contains_key(&peer.id) {
+            peers.by_address.entry(address).or_insert_with(|| peer.clone());
+        }
     }
 
     fn introduced(&self, address: Address) -> Option<Arc<Peer>> {

@@ -5,7 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::kinds::*;
 use super::*;
+use crate::ArrayMeta;
 
 /// What packets are made of, for those kinds that have it.
 #[derive(Clone, Debug)]
