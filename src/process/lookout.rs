@@ -7,8 +7,9 @@
 //! 2                        one thread that sleeps, of those that do  the writer wakes it by the bell itself, a futex both processes know
 //! 1                        the server's thread                      the writer sends a packet through the socket
 //! ```
-//! While anybody attends, the server's thread leaves the bells alone. Who stops as the last one sets them to 1, and reads what came before that.
-//! Should a bell say 1 while somebody attends, because two set it at once, the server's thread reads: that takes longer, no more.
+//! A bell says 0 only as long as somebody looks who has set it to 0, or was rung and has not read yet. Each of them sets it to 1 in the end,
+//! and reads what came before that; so does who stops to sleep on it, and nobody else takes a 2 away. So it does not matter who attends
+//! to which conversations at the same time: at worst a bell says 1 while somebody looks, and the server's thread is woken for nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,10 +35,7 @@ pub(super) fn begin_with_channels() {
 
 fn look() -> Option<Box<dyn Look>> {
     let attention = Attention::begin()?;
-    // The order of these counts and bells does not matter: see above.
-    if attention.is_first {
-        attention.peers.iter().for_each(|peer| peer.disarm());
-    }
+    attention.peers.iter().for_each(|peer| peer.disarm());
     Some(Box::new(attention))
 }
 
@@ -51,12 +49,10 @@ fn listen() -> Option<Box<dyn Listen>> {
     few.then(|| Box::new(listener) as Box<dyn Listen>)
 }
 
-/// The conversations that a thread attends to.
+/// The conversations that a thread attends to: those which there were when it began.
 struct Attention {
     here: &'static Here,
     peers: Arc<[Arc<Peer>]>,
-    /// Whether nobody else did when it began.
-    is_first: bool,
 }
 
 impl Attention {
@@ -66,8 +62,7 @@ impl Attention {
         if peers.is_empty() {
             return None;
         }
-        let is_first = here.lookers.fetch_add(1, Ordering::Relaxed) == 0;
-        Some(Attention { here, peers, is_first })
+        Some(Attention { here, peers })
     }
 
     fn rings(&self) -> impl Iterator<Item = Ring<'_>> {
@@ -81,10 +76,8 @@ impl Attention {
 
 impl Drop for Attention {
     fn drop(&mut self) {
-        if self.here.lookers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            for peer in self.peers.iter() {
-                peer.watch_again(self.here);
-            }
+        for peer in self.peers.iter() {
+            peer.watch_again(self.here);
         }
     }
 }
@@ -101,7 +94,9 @@ struct Listener(Option<Attention>, &'static Here);
 impl Drop for Listener {
     fn drop(&mut self) {
         // Before another begins, whose bells this one would set back.
-        self.0 = None;
+        if let Some(attention) = self.0.take() {
+            attention.peers.iter().for_each(|peer| peer.stop_listening());
+        }
         self.1.listening.store(false, Ordering::Relaxed);
     }
 }
