@@ -57,7 +57,7 @@ class Crew:
     def join(self) -> None:
         """Waits for all lanes to end. To be called after `close`."""
         with contextlib.suppress(Ended):
-            self._ended.recv()
+            self._ended._await_thread(None)
         for thread in self._threads:
             thread.join()
 
