@@ -263,6 +263,17 @@ impl Peer {
         self.post_with(packet, None);
     }
 
+    /// Whether it was sent, as there was room for it at once.
+    pub(super) fn post_at_once(&self, packet: &Packet<'_>) -> bool {
+        let outbox = self.outbox();
+        let sent = outbox.packets.is_empty() && (outbox.closed || self.transmit(&packet.write(), None, true));
+        drop(outbox);
+        if sent {
+            self.ring();
+        }
+        sent
+    }
+
     /// As `post`, with a descriptor beside the packet.
     pub(super) fn post_with(&self, packet: &Packet<'_>, descriptor: Option<&OwnedFd>) {
         self.post_quietly(packet, descriptor);

@@ -90,9 +90,11 @@ impl Proxy {
             }
         };
         let (end, waits, body) = (self.end, patience.is_some(), packed.body());
-        if audience == Some(Audience::There) && self.needs_no_answer(message) {
-            drop(talk);
-            self.peer.post(&Packet::Put { request: 0, end, waits: false, body });
+        // What does not fit is not on its way yet: its sender waits, until the host has read it.
+        if audience == Some(Audience::There)
+            && self.needs_no_answer(message)
+            && self.peer.post_at_once(&Packet::Put { request: 0, end, waits: false, body: body.clone() })
+        {
             return Ok(());
         }
         let (request, call) = (self.peer.number(), Call::new());
@@ -123,14 +125,13 @@ impl Proxy {
     }
 
     /// Whether a message is as good as sent once it is on its way. There is room for it in a channel without a limit, and all of its parts lie
-    /// with the two processes. What is left is that all receivers go meanwhile, which it could meet in the queue as well. While packets wait for
-    /// the host to read, each sender waits for it, too.
+    /// with the two processes. What is left is that all receivers go meanwhile, which it could meet in the queue as well.
     fn needs_no_answer(&self, message: &Message) -> bool {
         let between_us = |part: &Attachment| match part {
             Attachment::Array(array) => array.is_own() || self.peer.has_leased(array),
             Attachment::Sender(_) | Attachment::Receiver(_) => false,
         };
-        self.capacity.is_none() && message.parts().1.iter().all(between_us) && self.peer.unsent() == 0
+        self.capacity.is_none() && message.parts().1.iter().all(between_us)
     }
 
     fn host(&self) -> Arc<str> {
