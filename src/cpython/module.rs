@@ -9,8 +9,8 @@ use crate::process;
 use super::lifetime::Lifetime;
 use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, detach, entry, methods};
 use super::state::{self, State};
-use super::types::{arena, array, connection, ends, service};
-use super::{handles, isolation, records, shareable, tickets};
+use super::types::{arena, connection, ends, service};
+use super::{handles, isolation, records, shareable, tickets, waiting};
 
 methods! {
     static FUNCTIONS for &State {
@@ -61,8 +61,8 @@ fn open(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<O
     const SIGNATURE: Signature<1> = Signature { function: "open", names: ["handle"], required: 1, positional: 1 };
     let [handle] = arguments.bind(py, &SIGNATURE)?;
     let handle = handles::from_python(py, &state.errors, handle.expect("bind checks what is required"))?;
-    let opened = detach(py, || process::open(&handle)).map_err(|error| state.errors.raise(py, &error))?;
-    array::wrap(py, state, opened)
+    let asked = detach(py, || process::begin_open(&handle)).map_err(|error| state.errors.raise(py, &error))?;
+    waiting::answer(py, state, asked)?.into_python(py, state)
 }
 
 fn statistics(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {

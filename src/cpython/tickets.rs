@@ -13,6 +13,7 @@ use super::records;
 use super::safe::{Arguments, Attached, Borrowed, Owned, PyResult, Raised, Signature, detach};
 use super::shareable::Shared;
 use super::state::State;
+use super::waiting;
 use crate::process;
 
 /// What a ticket begins with. A later form of tickets has another mark.
@@ -35,8 +36,8 @@ pub(super) fn redeem(py: Attached<'_>, state: &State, ticket: Borrowed<'_>) -> P
         let seen = ticket.describe(py);
         state.errors.handle(py, &format!("bad ticket: {seen}; unpickle what pickling an Array, Sender or Receiver gave"))
     })?;
-    let shared = detach(py, || process::redeem(ticket)).map_err(|error| state.errors.raise(py, &error))?;
-    shared.into_python(py, state)
+    let asked = detach(py, || process::begin_redeem(ticket)).map_err(|error| state.errors.raise(py, &error))?;
+    waiting::answer(py, state, asked)?.into_python(py, state)
 }
 
 /// `crossbuf.tickets`

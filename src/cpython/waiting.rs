@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::safe::{Attached, Borrowed, PyResult, Raised, detach, run_signal_handlers};
 use super::state::State;
-use crate::channel::{Message, Patience, RecvError, SendError};
+use crate::channel::{Attachment, Message, Outcome, Patience, RecvError, SendError};
+use crate::process::Asked;
 
 /// How long a signal may go unnoticed at worst.
 const SLICE: Duration = Duration::from_millis(200);
@@ -114,6 +115,32 @@ pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receive
             Ok(message) => return Ok(message),
             Err(RecvError::Interrupted) => supervision.interrupted(py)?,
             Err(absence) => return Err(state.errors.not_received(py, &absence)),
+        }
+    }
+}
+
+/// Waits for what another process has been asked for, or has it already.
+pub(super) fn answer(py: Attached<'_>, state: &State, asked: Asked<'_>) -> PyResult<Attachment> {
+    match asked {
+        Asked::Found(found) => Ok(found),
+        // Called off when the wait is given up.
+        Asked::Waiting(mut request) => attend(py, state, |patience| request.wait(patience)),
+    }
+}
+
+/// Waits by `wait`, which goes on where it was interrupted.
+pub(super) fn attend<T: Send>(
+    py: Attached<'_>,
+    state: &State,
+    mut wait: impl FnMut(&Patience<'_>) -> Result<crate::Result<T>, Outcome> + Send,
+) -> PyResult<T> {
+    let supervision = Supervision::begin(py, state)?;
+    let patience = supervision.patience(state, Timeout::Forever);
+    loop {
+        match detach(py, || wait(&patience)) {
+            Ok(done) => return done.map_err(|error| state.errors.raise(py, &error)),
+            Err(Outcome::Cancelled) => return Err(state.errors.not_received(py, &RecvError::Cancelled)),
+            Err(_) => supervision.interrupted(py)?,
         }
     }
 }

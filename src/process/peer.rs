@@ -373,7 +373,7 @@ impl Peer {
     }
 
     /// As `ask`; the other side is not told before somebody rings. Gives the number.
-    fn ask_quietly<'p>(&self, pending: Pending, packet: impl FnOnce(u64) -> Packet<'p>) -> u64 {
+    pub(super) fn ask_quietly<'p>(&self, pending: Pending, packet: impl FnOnce(u64) -> Packet<'p>) -> u64 {
         let request = self.number();
         let mut talk = self.talk();
         if let Some(why) = talk.gone.clone() {
@@ -400,13 +400,20 @@ impl Peer {
             Ok(reply) => return Ok(reply),
             Err(outcome) => outcome,
         };
-        let withdrawn = self.talk().pending.remove(&request);
-        if withdrawn.is_some() {
-            self.post(&Packet::Cancel { request });
+        if self.call_off(request) {
             return Err(outcome);
         }
         // It was answered just now, or is about to be: that takes no time.
         call.wait(&Patience::ENDLESS)
+    }
+
+    /// Whether the request was not answered yet. Then it never will be: whatever comes is refused.
+    pub(super) fn call_off(&self, request: u64) -> bool {
+        let withdrawn = self.talk().pending.remove(&request);
+        if withdrawn.is_some() {
+            self.post(&Packet::Cancel { request });
+        }
+        withdrawn.is_some()
     }
 
     /// Looks for the answer, and only when it does not come wakes those who will give it, and sleeps.

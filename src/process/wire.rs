@@ -65,7 +65,7 @@ impl Verdict {
 
 /// What can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thing {
+pub(crate) enum Thing {
     Sender = 1,
     Receiver = 2,
     Array = 3,
