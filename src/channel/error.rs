@@ -63,6 +63,17 @@ pub enum SendError {
         /// The process.
         host: Arc<str>,
     },
+    /// The process that the channel lives in has the message, and has come to a stop: whether it was sent is not known.
+    #[error(
+        "the process that hosts this channel ({host}) stands still; whether the message was sent is not known, so do not send it again \
+         unless it may arrive twice"
+    )]
+    Unsure {
+        /// The message.
+        message: Box<Message>,
+        /// The process.
+        host: Arc<str>,
+    },
     /// The message cannot go to the process that hosts the channel.
     #[error("the message cannot be sent to another process: {error}")]
     NotPacked {
@@ -86,7 +97,7 @@ fn limit(capacity: Option<usize>) -> String {
 }
 
 impl SendError {
-    /// The message that was not sent.
+    /// The message that was not sent; with `Unsure` it may have been.
     pub fn into_message(self) -> Message {
         match self {
             SendError::Full { message, .. }
@@ -97,6 +108,7 @@ impl SendError {
             | SendError::Cancelled { message }
             | SendError::Inherited { message }
             | SendError::HostGone { message, .. }
+            | SendError::Unsure { message, .. }
             | SendError::NotPacked { message, .. } => *message,
         }
     }
@@ -139,6 +151,11 @@ impl SendError {
     /// Whether the process that the channel lives in is gone.
     pub fn is_host_gone(&self) -> bool {
         matches!(self, SendError::HostGone { .. })
+    }
+
+    /// Whether the message may have been sent.
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, SendError::Unsure { .. })
     }
 }
 

@@ -40,7 +40,13 @@ pub(crate) enum Refusal {
     Interrupted,
     Cancelled,
     Inherited,
-    HostGone { host: Arc<str> },
+    /// What became of it is not known.
+    Unsure {
+        host: Arc<str>,
+    },
+    HostGone {
+        host: Arc<str>,
+    },
     NotPacked(Error),
 }
 

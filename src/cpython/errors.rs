@@ -35,6 +35,7 @@ errors! {
     arena_closed = c"ArenaClosed",
     arena_full = c"ArenaFull",
     broken = c"Broken",
+    channel = c"ChannelError",
     closed = c"Closed",
     dtype = c"DTypeError",
     empty = c"Empty",
@@ -78,6 +79,7 @@ impl Errors {
             SendError::Closed { .. } | SendError::Inherited { .. } => self.closed(py, &message),
             SendError::NotPacked { error, .. } => self.raise(py, error),
             SendError::Broken { .. } | SendError::HostGone { .. } => self.broken(py, &message),
+            SendError::Unsure { .. } => self.channel(py, &message),
             SendError::Interrupted { .. } => Raised::os_error(py, INTERRUPTED, &message),
             SendError::Cancelled { .. } => Raised::system_exit(py, &message),
         }

@@ -134,8 +134,8 @@ pub(super) fn attend<T: Send>(
     state: &State,
     mut wait: impl FnMut(&Patience<'_>) -> Result<crate::Result<T>, Outcome> + Send,
 ) -> PyResult<T> {
-    let supervision = Supervision::begin(py, state)?;
-    let patience = supervision.patience(state, Timeout::Forever);
+    let supervision = Supervision::begin(py, state, AtExit::GivesUp)?;
+    let patience = supervision.patience(state, Timeout::Forever, AtExit::GivesUp);
     loop {
         match detach(py, || wait(&patience)) {
             Ok(done) => return done.map_err(|error| state.errors.raise(py, &error)),

@@ -172,6 +172,7 @@ impl Peer {
         let next = self.lane.get().map_or(Next::Nothing, |lane: &Lane| lane.incoming().next(packet));
         match next {
             Next::Packet(_) => self.obey(here, packet, None),
+            Next::Revoked(_) => Ok(self.give_back(packet)?),
             Next::Elsewhere => loop {
                 if let Some((bytes, descriptor)) = put_by.pop_front() {
                     return self.obey(here, &bytes, descriptor);
@@ -213,6 +214,14 @@ impl Peer {
             return Err(Stop::Refused(format!("more than {PUT_BY} packets came before their time")));
         }
         Ok(true)
+    }
+
+    /// The packet was revoked: what it brings is let go of.
+    fn give_back(self: &Arc<Self>, bytes: &[u8]) -> Result<(), Flaw> {
+        match Packet::read(bytes)? {
+            Packet::Put { body, .. } => self.unpack_body(&body).map(drop),
+            _ => Err(Flaw::Text("something else than a message was revoked".to_owned())),
+        }
     }
 
     fn obey(self: &Arc<Self>, here: &'static Here, bytes: &[u8], descriptor: Option<OwnedFd>) -> Result<(), Stop> {

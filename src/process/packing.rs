@@ -10,8 +10,9 @@
 use std::sync::Arc;
 
 use super::here::Here;
-use super::peer::{Forwarded, Hosted, Peer, Talk};
+use super::peer::Peer;
 use super::remote::Proxy;
+use super::talk::{Forwarded, Hosted, Talk};
 use super::wire::{self, ArrayPart, Body, EndPart, Flaw, Origin, Packet, Part, Token};
 use crate::arena::{self, Block, ForeignArena};
 use crate::array::{Kind, Order};

@@ -1,38 +1,29 @@
 //! One conversation with another process: packets out, requests and their answers, what each holds of the other.
 //!
 //! ```text
-//! any thread      post ──▶ [ socket takes it | outbox ] ──────────────────▶ other process
+//! any thread      post ──▶ [ ring | socket | outbox ] ────────────────────▶ other process
 //!                 ask ───▶ pending ◀── fill ── packet ◀── server's thread ◀──┘
 //! ```
 //!
 //! Locks, outer ones first: `talk`, the map of all peers, `outbox`. What is dropped may be the last of something whose end calls in here
 //! again, so nothing but plain data is dropped while a lock is held.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-use rustix::io::Errno;
 
 use super::call::{Call, Pending, Reply};
 use super::inbox::Inbox;
 use super::lane::Lane;
-use super::ledger::Ledger;
-use super::ring::LISTENED;
-use super::socket::{self, Credentials};
-use super::turns::Turn;
-use super::wire::{Packet, Token};
-use crate::arena::{ForeignArena, Lessor};
-use crate::channel::{Lent, Outcome, Patience, Spin, wake_one};
-use crate::error::Error;
+use super::outbox::Outbox;
+use super::socket::Credentials;
+use super::talk::{Delivery, Talk};
+use super::wire::Packet;
+use crate::Array;
+use crate::arena::Lessor;
+use crate::channel::{Outcome, Patience, Spin};
 use crate::forks::Birth;
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
-use crate::{Array, Receiver, Sender};
-
-/// Packets that may wait for the other process to read before we stop reading from it.
-const PATIENT: usize = 256;
 
 /// Another process, as long as the conversation lasts.
 #[derive(Debug)]
@@ -51,24 +42,8 @@ pub(super) struct Peer {
     /// How long those who wait for answers look before they sleep.
     spin: Spin,
     pub(super) inbox: Mutex<Inbox>,
-    outbox: Mutex<Outbox>,
+    pub(super) outbox: Outbox,
     talk: Mutex<Talk>,
-}
-
-/// Packets that the socket has no room for yet.
-#[derive(Debug, Default)]
-struct Outbox {
-    packets: VecDeque<Waiting>,
-    /// Nothing is taken any more.
-    closed: bool,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    bytes: Vec<u8>,
-    descriptor: Option<OwnedFd>,
-    /// The ring says where in the order it comes.
-    announced: bool,
 }
 
 /// Who began the conversation.
@@ -77,120 +52,6 @@ pub(super) enum Role {
     Dialled(Address),
     /// They did.
     Accepted,
-}
-
-/// An end that we keep for the other process.
-#[derive(Clone, Debug)]
-pub(super) enum Hosted {
-    Sender(Arc<Sender>),
-    Receiver(Arc<Receiver>),
-}
-
-impl Hosted {
-    pub(super) fn close(&self) {
-        match self {
-            Hosted::Sender(sender) => sender.close(),
-            Hosted::Receiver(receiver) => receiver.close(),
-        }
-    }
-}
-
-/// What came of mapping another process's memory.
-pub(super) type Mapped = Result<Arc<ForeignArena>, Error>;
-
-/// What third processes keep because the other side was told to ask them for it.
-#[derive(Debug, Default)]
-pub(super) struct Forwarded(Vec<(Arc<Peer>, Token)>);
-
-impl Forwarded {
-    pub(super) fn add(&mut self, owner: &Arc<Peer>, token: Token) {
-        self.0.push((owner.clone(), token));
-    }
-
-    /// Nobody will ask any more. Of what was asked for already nothing is kept, so that it does no harm.
-    pub(super) fn forget(self) {
-        for (owner, token) in self.0 {
-            owner.post(&Packet::Forget { token });
-        }
-    }
-}
-
-/// A message that was delivered to the other side and not taken there yet.
-#[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) lent: Lent,
-    pub(super) forwarded: Forwarded,
-}
-
-/// What we know of the receivers of a channel in the other process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Audience {
-    /// The other side was asked to tell when they are gone.
-    Asked,
-    /// They were there, and it will tell.
-    There,
-    Gone,
-}
-
-/// What both know of each other.
-#[derive(Default)]
-pub(super) struct Talk {
-    /// The other process's name, once it has said it.
-    pub(super) address: Option<Address>,
-    /// Why the conversation is over.
-    pub(super) gone: Option<Arc<str>>,
-    pub(super) ledger: Ledger,
-    /// Arenas whose descriptor the other process has from us.
-    pub(super) shown: HashSet<ArenaId>,
-    /// Arenas whose descriptor we have from it, and what came of mapping them.
-    pub(super) memory: HashMap<ArenaId, Mapped>,
-    /// Arenas of dead processes whose descriptor came from it, for so many arrays that come after.
-    orphaned: HashMap<ArenaId, (Mapped, usize)>,
-    /// Ends that we keep for it.
-    pub(super) ends: HashMap<u64, Hosted>,
-    /// Sending ends that it keeps for us, of channels without a limit: whether anybody is left to receive.
-    pub(super) audience: HashMap<u64, Audience>,
-    /// Those that we keep for it and shall tell it of.
-    pub(super) watched: HashSet<u64>,
-    /// Our requests.
-    pub(super) pending: HashMap<u64, Pending>,
-    /// Its requests that wait in channels here.
-    pub(super) turns: HashMap<u64, Turn>,
-    /// Messages that were delivered to it and not taken there yet.
-    pub(super) lent: BTreeMap<u64, Delivery>,
-}
-
-impl Talk {
-    /// The other side shows memory. Gives what is not needed any more, to be dropped without the lock.
-    pub(super) fn see(&mut self, arena: ArenaId, mapped: Mapped) -> Option<Mapped> {
-        if self.address == Some(arena.process()) {
-            return self.memory.insert(arena, mapped);
-        }
-        match self.orphaned.entry(arena) {
-            Entry::Vacant(entry) => {
-                entry.insert((mapped, 1));
-                None
-            }
-            Entry::Occupied(mut entry) => {
-                entry.get_mut().1 += 1;
-                Some(mapped)
-            }
-        }
-    }
-
-    /// The memory for one array of a dead process.
-    pub(super) fn take_orphaned(&mut self, arena: ArenaId) -> Option<Mapped> {
-        let Entry::Occupied(mut entry) = self.orphaned.entry(arena) else { return None };
-        let (mapped, arrays) = entry.get_mut();
-        *arrays -= 1;
-        if *arrays > 0 { Some(mapped.clone()) } else { Some(entry.remove().0) }
-    }
-}
-
-impl std::fmt::Debug for Talk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Talk").field("address", &self.address).field("gone", &self.gone).finish_non_exhaustive()
-    }
 }
 
 impl Peer {
@@ -209,8 +70,8 @@ impl Peer {
             lane: OnceLock::new(),
             spin: Spin::default(),
             inbox: Mutex::default(),
-            outbox: Mutex::default(),
-            talk: Mutex::new(Talk { address, ..Talk::default() }),
+            outbox: Outbox::default(),
+            talk: Mutex::new(Talk::begin(address)),
         }
     }
 
@@ -239,10 +100,6 @@ impl Peer {
         self.talk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outbox(&self) -> MutexGuard<'_, Outbox> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// "pid 123", for texts.
     pub(super) fn host(&self) -> String {
         format!("pid {}", self.credentials.pid)
@@ -258,112 +115,14 @@ impl Peer {
         self.birth.was_before_fork()
     }
 
-    /// Sends, now or when there is room. To one who is gone nothing is sent: the server's thread sees to that.
-    pub(super) fn post(&self, packet: &Packet<'_>) {
-        self.post_with(packet, None);
-    }
-
-    /// Whether it was sent, as there was room for it at once.
-    pub(super) fn post_at_once(&self, packet: &Packet<'_>) -> bool {
-        let outbox = self.outbox();
-        let sent = outbox.packets.is_empty() && (outbox.closed || self.transmit(&packet.write(), None, true));
-        drop(outbox);
-        if sent {
-            self.ring();
-        }
-        sent
-    }
-
-    /// As `post`, with a descriptor beside the packet.
-    pub(super) fn post_with(&self, packet: &Packet<'_>, descriptor: Option<&OwnedFd>) {
-        self.post_quietly(packet, descriptor);
-        self.ring();
-    }
-
-    /// As `post_with`, but a reader that sleeps is not told: that is for the caller to do, unless somebody will look anyway.
-    pub(super) fn post_quietly(&self, packet: &Packet<'_>, descriptor: Option<&OwnedFd>) {
-        let (bytes, announced) = (packet.write(), !packet.is_of_the_socket());
-        let mut outbox = self.outbox();
-        if outbox.closed || (outbox.packets.is_empty() && self.transmit(&bytes, descriptor.map(AsFd::as_fd), announced)) {
-            return;
-        }
-        match descriptor.map(OwnedFd::try_clone).transpose() {
-            Ok(descriptor) => outbox.packets.push_back(Waiting { bytes, descriptor, announced }),
-            // Without a descriptor for it the conversation cannot go on.
-            Err(_) => {
-                outbox.closed = true;
-                drop(outbox);
-                self.hang_up();
-            }
-        }
-    }
-
-    /// Whether the packet is on its way, or can never be: then nobody reads any more, which the server's thread notices as well. The caller
-    /// has the outbox's lock.
-    fn transmit(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>, announced: bool) -> bool {
-        let ring = self.lane.get().filter(|_| announced).map(Lane::outgoing);
-        if let Some(ring) = ring.filter(|ring| descriptor.is_none() && bytes.len() <= ring.longest()) {
-            return ring.write(Some(bytes));
-        }
-        if ring.is_some_and(|ring| !ring.has_room_for_word()) {
-            return false;
-        }
-        let sent = !matches!(socket::send(&self.socket, bytes, descriptor), Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM));
-        // The order of all packets is that of the ring.
-        sent && ring.is_none_or(|ring| ring.write(None))
-    }
-
-    /// Wakes the reader, if it sleeps and there is something to read.
-    pub(super) fn ring(&self) {
-        let Some(ring) = self.lane.get().map(Lane::outgoing) else { return };
-        match ring.must_ring() {
-            0 => {}
-            LISTENED => wake_one(ring.bell),
-            // A socket too full for it wakes the reader as well.
-            _ => drop(socket::send(&self.socket, &Packet::Bell.write(), None)),
-        }
-    }
-
     /// Whether the array is leased from the other side, by this very conversation.
     pub(super) fn has_leased(&self, array: &Array) -> bool {
         array.block().lessor().is_some_and(|lessor| std::ptr::addr_eq(Arc::as_ptr(lessor), self))
     }
 
-    /// Whether a thread of the other process sleeps until something comes. It gains nothing by our looking first.
-    fn is_listened_to(&self) -> bool {
-        self.lane.get().is_some_and(|lane| lane.outgoing().is_listened_to())
-    }
-
-    /// Sends what waits, as far as there is room.
-    pub(super) fn flush(&self) {
-        let mut outbox = self.outbox();
-        let before = outbox.packets.len();
-        while let Some(Waiting { bytes, descriptor, announced }) = outbox.packets.front() {
-            if !self.transmit(bytes, descriptor.as_ref().map(AsFd::as_fd), *announced) {
-                break;
-            }
-            outbox.packets.pop_front();
-        }
-        let sent = outbox.packets.len() < before;
-        drop(outbox);
-        if sent {
-            self.ring();
-        }
-    }
-
     /// The other side sees the end, even where a forked child of ours has the socket as well.
     pub(super) fn hang_up(&self) {
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-    }
-
-    /// How many packets wait.
-    pub(super) fn unsent(&self) -> usize {
-        self.outbox().packets.len()
-    }
-
-    /// Whether so much waits that nothing more should be read from it.
-    pub(super) fn is_stalled(&self) -> bool {
-        self.unsent() >= PATIENT
     }
 
     /// Makes a request, whose answer goes to `pending`. `packet` gets its number.
@@ -458,14 +217,10 @@ impl Peer {
             return false;
         }
         let address = talk.address;
-        let mut last = std::mem::replace(&mut *talk, Talk { gone: Some(why.clone()), address, ..Talk::default() });
+        let mut last = std::mem::replace(&mut *talk, Talk::over(address, why.clone()));
         drop(talk);
         self.over.store(true, Ordering::Relaxed);
-        let mut outbox = self.outbox();
-        outbox.closed = true;
-        let unsent = std::mem::take(&mut outbox.packets);
-        drop(outbox);
-        drop(unsent);
+        self.outbox.close();
         self.hang_up();
         for turn in std::mem::take(&mut last.turns).into_values() {
             turn.cancel();

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::call::{Call, Pending, Reply};
 use super::here::here;
-use super::peer::{Audience, Forwarded, Peer};
+use super::outbox::Way;
+use super::peer::Peer;
+use super::request::PATIENCE;
+use super::talk::{Audience, Forwarded};
 use super::wire::{EndPart, Origin, Packet, Token, Verdict};
 use crate::channel::{Absence, Attachment, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
 use crate::offset::Address;
@@ -45,17 +48,27 @@ impl Proxy {
         EndPart { origin, side, host, channel, capacity, end, token }
     }
 
-    /// How a request to send ended. When it is called off, the host says whether it was in time: then nothing was sent.
-    fn verdict(&self, call: &Call, request: u64, patience: &Patience<'_>) -> Result<Reply, Outcome> {
+    /// How a request to send ended.
+    fn verdict(&self, call: &Call, request: u64, way: Way, patience: &Patience<'_>) -> Result<Reply, Refusal> {
         let outcome = match self.peer.look_and_wait(call, patience) {
             Ok(reply) => return Ok(reply),
             Err(outcome) => outcome,
         };
+        if self.peer.revoke(way) {
+            let withdrawn = self.peer.talk().pending.remove(&request);
+            drop(withdrawn);
+            return Err(Refusal::of(outcome).unwrap_or(Refusal::TimedOut));
+        }
+        // The host has read the request. It says whether this was in time: then nothing was sent.
         self.peer.post(&Packet::Cancel { request });
-        match call.wait(&Patience::of(SOON)) {
-            Ok(Reply::Verdict(Verdict::Full, _)) => Err(outcome),
-            // A host that has come to a stop will find the request called off before it looks at it again, or has looked at it before.
-            done => done,
+        // Only whoever wants to go on when the signal was seen to has time to spare.
+        let time = if outcome == Outcome::Interrupted { PATIENCE } else { SOON };
+        // In pieces: where both processes were stopped, and go on, the time has passed for neither.
+        let answer = (0..10).find_map(|_| call.wait(&Patience::of(time / 10)).ok());
+        match answer {
+            Some(Reply::Verdict(Verdict::Full, _)) => Err(Refusal::of(outcome).unwrap_or(Refusal::TimedOut)),
+            Some(reply) => Ok(reply),
+            None => Err(Refusal::Unsure { host: self.host() }),
         }
     }
 
@@ -104,8 +117,8 @@ impl Proxy {
             talk.audience.entry(end).or_insert(Audience::Asked);
         }
         drop(talk);
-        self.peer.post_quietly(&Packet::Put { request, end, waits, body }, None);
-        let why = match self.verdict(&call, request, patience.unwrap_or(&Patience::ENDLESS)) {
+        let way = self.peer.post_revocably(&Packet::Put { request, end, waits, body });
+        let why = match self.verdict(&call, request, way, patience.unwrap_or(&Patience::ENDLESS)) {
             Ok(Reply::Verdict(Verdict::Done, _)) => {
                 let mut talk = self.peer.talk();
                 talk.audience.entry(end).and_modify(|audience| {
@@ -118,7 +131,7 @@ impl Proxy {
             Ok(Reply::Verdict(Verdict::OwnerGone, why)) => Refusal::NotPacked(crate::Error::StaleHandle { reason: why }),
             Ok(Reply::Verdict(verdict, _)) => refusal(verdict),
             Ok(_) => gone(),
-            Err(outcome) => Refusal::of(outcome).unwrap_or(Refusal::TimedOut),
+            Err(why) => why,
         };
         forwarded.forget();
         Err(why)

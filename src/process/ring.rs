@@ -1,12 +1,14 @@
 //! Packets from one process to another through memory that both write: no system call while somebody looks.
 //!
 //! ```text
-//!  written ──▶ [ length | packet | length | packet |  free  ]      words, round and round
+//!  written ──▶ [ head | packet | head | packet |  free  ]          words, round and round
 //!  read    ──▶   ▲ next to be read
 //!  bell          1: whoever writes must ring, as nobody looks
 //! ```
 //! Each side is one at a time: the writer holds the outbox's lock, the reader the inbox's. The other process may be anybody's: what it writes
 //! is copied before it is looked at, and its numbers are checked, so that it can spoil nothing but its own packets.
+//!
+//! A packet that was written can be revoked as long as it was not read: writer and reader both try to change its head, and one of them succeeds.
 //!
 //! The bell is never missed: the writer writes and then looks at the bell, the reader sets the bell and then looks for packets, with a fence
 //! in between on both sides. So at least one of them sees the other.
@@ -18,8 +20,16 @@ const WORD: usize = 8;
 pub(super) const RUNG: u32 = 1;
 pub(super) const LISTENED: u32 = 2;
 
-/// A length that says: this packet comes through the socket.
-const ELSEWHERE: u64 = u64::MAX;
+// A head is a packet's length, or this: the packet comes through the socket.
+const ELSEWHERE: u64 = 1 << 32;
+/// Beside the length: the writer may still change its mind.
+const REVOCABLE: u64 = 1 << 33;
+/// Beside the length: it did. The reader lets go of what the packet brings, and does nothing else.
+const REVOKED: u64 = 1 << 34;
+
+/// A packet that can be revoked: where its head is, counted as `written` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u64);
 
 /// One direction of the memory between two processes.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +48,10 @@ pub(super) struct Ring<'m> {
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A packet, in the buffer.
+    /// A packet of that length, in the buffer.
     Packet(usize),
+    /// The same, but it is revoked.
+    Revoked(usize),
     /// The next packet comes through the socket.
     Elsewhere,
     Nothing,
@@ -56,25 +68,53 @@ impl Ring<'_> {
     /// Whether the packet, or with `None` the word that another one comes through the socket, was written. If not, there was no room, and
     /// the reader will ring.
     pub(super) fn write(&self, packet: Option<&[u8]>) -> bool {
-        let length = packet.map_or(0, <[u8]>::len);
-        let needed = 1 + length.div_ceil(WORD) as u64;
+        let head = packet.map_or(ELSEWHERE, |packet| packet.len() as u64);
+        self.put(head, packet.unwrap_or_default()).is_some()
+    }
+
+    /// As `write`; the packet can be revoked.
+    pub(super) fn write_revocably(&self, packet: &[u8]) -> Option<Place> {
+        self.put(packet.len() as u64 | REVOCABLE, packet)
+    }
+
+    /// As `write`; the packet is revoked already.
+    pub(super) fn write_revoked(&self, packet: &[u8]) -> bool {
+        self.put(packet.len() as u64 | REVOKED, packet).is_some()
+    }
+
+    fn put(&self, head: u64, packet: &[u8]) -> Option<Place> {
+        let needed = 1 + packet.len().div_ceil(WORD) as u64;
         let at = self.written.load(Ordering::Relaxed); // we are the writer
         if !self.has_room(at, needed) {
             self.thirst.store(1, Ordering::Relaxed);
             fence(Ordering::SeqCst); // pairs with the fence in `is_thirsty`: it sees the thirst, or we see the room
             if !self.has_room(at, needed) {
-                return false;
+                return None;
             }
             self.thirst.store(0, Ordering::Relaxed);
         }
-        self.word(at).store(packet.map_or(ELSEWHERE, |_| length as u64), Ordering::Relaxed);
-        for (index, chunk) in packet.unwrap_or_default().chunks(WORD).enumerate() {
+        self.word(at).store(head, Ordering::Relaxed);
+        for (index, chunk) in packet.chunks(WORD).enumerate() {
             let mut bytes = [0; WORD];
             bytes[..chunk.len()].copy_from_slice(chunk);
             self.word(at + 1 + index as u64).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
         }
         self.written.store(at + needed, Ordering::Release); // pairs with the Acquire in `next`: the words are visible with their count
-        true
+        Some(Place(at))
+    }
+
+    /// Whether the packet is revoked: nobody had read it before, and nobody will do what it says. Its place may be of any time.
+    pub(super) fn revoke(&self, place: Place) -> bool {
+        let unread = self.written.load(Ordering::Relaxed).wrapping_sub(self.read.load(Ordering::Relaxed));
+        let since = self.written.load(Ordering::Relaxed).wrapping_sub(place.0);
+        // What was read may have been written over. We are the writer, so it will not be before we are done.
+        let head = self.word(place.0);
+        let revocable = head.load(Ordering::Relaxed);
+        let revoked = revocable ^ (REVOCABLE | REVOKED);
+        // Relaxed: one word, which both sides change, has one order.
+        since <= unread
+            && revocable & REVOCABLE != 0
+            && head.compare_exchange(revocable, revoked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether there is room for the word that a packet comes through the socket. If not, the reader will ring.
@@ -117,11 +157,17 @@ impl Ring<'_> {
         if there > self.words.len() as u64 {
             return Next::Malformed;
         }
-        let length = self.word(at).load(Ordering::Relaxed);
-        if length == ELSEWHERE {
+        let mut head = self.word(at).load(Ordering::Relaxed);
+        if head & REVOCABLE != 0 {
+            // Relaxed: see `revoke`. If it fails, it was revoked just now.
+            let taken = self.word(at).compare_exchange(head, head & !REVOCABLE, Ordering::Relaxed, Ordering::Relaxed);
+            head = taken.unwrap_or_else(|revoked| revoked) & !REVOCABLE;
+        }
+        if head == ELSEWHERE {
             self.read.store(at + 1, Ordering::Release); // as below
             return Next::Elsewhere;
         }
+        let length = head & !REVOKED;
         let needed = length.div_ceil(WORD as u64).saturating_add(1);
         if needed > there || length > self.longest() as u64 {
             return Next::Malformed;
@@ -132,7 +178,7 @@ impl Ring<'_> {
         }
         buffer.truncate(length as usize);
         self.read.store(at + needed, Ordering::Release); // pairs with the Acquire in `has_room`: we are done with the words
-        Next::Packet(length as usize)
+        if head & REVOKED == 0 { Next::Packet(length as usize) } else { Next::Revoked(length as usize) }
     }
 
     /// Whether something waits to be read.
@@ -214,11 +260,30 @@ mod tests {
     fn whoever_lies_is_found_out() {
         let memory = Memory::new(16);
         let mut buffer = Vec::new();
-        for (written, first) in [(17, 0), (u64::MAX, 0), (2, 33), (2, 9), (1, 1), (16, u64::MAX - 1)] {
+        let long = u64::MAX - 1;
+        for (written, first) in [(17, 0), (u64::MAX, 0), (2, 33), (2, 9), (1, 1), (16, long), (2, REVOCABLE | 9), (2, ELSEWHERE | REVOKED)]
+        {
             memory.written.store(written, Ordering::Relaxed);
             memory.words[0].store(first, Ordering::Relaxed);
             assert_eq!(memory.ring().next(&mut buffer), Next::Malformed, "{written} words, the first says {first}");
         }
+    }
+
+    #[test]
+    fn a_packet_is_revoked_until_it_is_read() {
+        let memory = Memory::new(16);
+        let (ring, mut buffer) = (memory.ring(), Vec::new());
+        let places: Vec<_> = (0..3).map(|number| ring.write_revocably(&[number; 9]).unwrap()).collect();
+        assert_eq!(ring.next(&mut buffer), Next::Packet(9));
+        assert_eq!(places.iter().map(|&place| ring.revoke(place)).collect::<Vec<_>>(), [false, true, true]);
+        assert!(!ring.revoke(places[1]), "it was revoked before");
+        assert_eq!((ring.next(&mut buffer), &buffer[..]), (Next::Revoked(9), &[1; 9][..]));
+        // Where the first one was.
+        assert!(ring.write(Some(&[7; 24])) && ring.write_revocably(&[8; 8]).is_some());
+        assert!(!ring.revoke(places[0]) && !ring.revoke(places[1]));
+        assert_eq!(ring.next(&mut buffer), Next::Revoked(9));
+        assert_eq!(ring.next(&mut buffer), Next::Packet(24));
+        assert_eq!(ring.next(&mut buffer), Next::Packet(8));
     }
 
     proptest! {
@@ -315,6 +380,21 @@ mod models {
                 }
             }
             assert_eq!(writer.join().unwrap(), 2);
+        });
+    }
+
+    #[test]
+    fn a_packet_is_either_read_or_revoked() {
+        loom::model(|| {
+            let memory = Memory::new();
+            let place = memory.ring().write_revocably(&[1; 8]).unwrap();
+            let reader = thread::spawn({
+                let memory = memory.clone();
+                move || memory.ring().next(&mut Vec::new())
+            });
+            let revoked = memory.ring().revoke(place);
+            let expected = if revoked { Next::Revoked(8) } else { Next::Packet(8) };
+            assert_eq!(reader.join().unwrap(), expected);
         });
     }
 

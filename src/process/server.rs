@@ -211,12 +211,12 @@ impl Thread {
     }
 
     fn timeout(&self) -> Option<rustix::event::Timespec> {
-        let readable = self.ready.iter().any(|peer| !peer.is_stalled());
+        let readable = self.ready.iter().any(|peer| !peer.outbox.is_stalled());
         let ticking = !self.ready.is_empty()
             || !self.deaf.is_empty()
             || !self.here.late().is_empty()
             || self.here.tickets().any_orphaned()
-            || self.here.all().iter().any(|peer| peer.unsent() > 0 || peer.has_lent());
+            || self.here.all().iter().any(|peer| peer.outbox.len() > 0 || peer.has_lent());
         match (readable, ticking) {
             (true, _) => Some(Duration::ZERO),
             (false, true) => Some(TICK),
@@ -338,7 +338,7 @@ impl Thread {
     fn read_in_turns(&mut self) {
         for _ in 0..self.ready.len() {
             let Some(peer) = self.ready.pop_front() else { return };
-            if peer.is_stalled() || self.read(&peer, TURN) {
+            if peer.outbox.is_stalled() || self.read(&peer, TURN) {
                 self.ready.push_back(peer);
             }
         }

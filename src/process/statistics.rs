@@ -29,7 +29,7 @@ pub fn processes() -> Vec<ProcessStatistics> {
         seen.leased += talk.ledger.len();
         seen.ends += talk.ends.len();
         drop(talk);
-        seen.backlog += peer.unsent();
+        seen.backlog += peer.outbox.len();
     }
     all.into_values().collect()
 }

@@ -6,7 +6,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::here::{Here, here};
-use super::peer::{Delivery, Forwarded, Peer};
+use super::peer::Peer;
+use super::talk::{Delivery, Forwarded};
 use super::wire::{Packet, Verdict};
 use crate::channel::{Absence, CallKey, Lent, Message, Refusal, SendError, Unreceived, Unsent, Waker};
 use crate::{Receiver, Sender};

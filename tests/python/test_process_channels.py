@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import puppets
 import pytest
@@ -95,26 +96,69 @@ def test_what_a_killed_sender_has_sent_arrives(host, count):
         assert host.answer() == list(range(count))
 
 
-def send_until_full(sender):
-    """How many messages were accepted before the host's standstill was felt."""
+def send_until_full(sender, further):
+    """How many messages were accepted before the host's standstill was felt. Each of `further` attempts is refused then."""
     for number in range(1_000_000):
         try:
             kept[sender].send(number, timeout=0.2)
         except crossbuf.Full:
-            return number
-    raise AssertionError("nothing holds the sender back")
+            break
+    for _ in range(further):
+        with pytest.raises(crossbuf.Full):
+            kept[sender].send(("refused", crossbuf.share(b"an array")), timeout=0.01)
+    return number
 
 
 def test_a_host_that_stands_still_holds_senders_back_and_loses_nothing(host, other):
     lend(host, other, None, "sender")
     other.ask(puppets.send, "sender", "first")
     host.signal(signal.SIGSTOP)
-    accepted = other.ask(send_until_full, "sender")
-    assert accepted > 0
+    accepted = other.ask(send_until_full, "sender", 3)
+    assert 0 < accepted < 1_000_000
     host.signal(signal.SIGCONT)
+    other.ask(puppets.send, "sender", "last")
     other.ask(close, "sender")
     host.ask(close, "sender")
-    assert host.ask(drain, "receiver") == ["first", *range(accepted)]
+    assert host.ask(drain, "receiver") == ["first", *range(accepted), "last"]
+    assert other.ask(puppets.returns_to, {"blocks": 0})["blocks"] == 0, "what was refused is given back"
+
+
+def send_twice(sender):
+    """On the main thread, which looks for signals now and then: each look interrupts the call that sends."""
+    kept[sender].send(1)
+    kept[sender].send(2)
+
+
+@pytest.mark.parametrize("capacity", [None, 1], ids=["no limit", "1 place"])
+def test_a_host_that_stood_still_gets_each_message_once(host, other, capacity):
+    lend(host, other, capacity, "sender")
+    other.ask(puppets.send, "sender", 0)
+    assert host.ask(puppets.call, "receiver", "recv") == 0
+    host.signal(signal.SIGSTOP)
+    other.tell(send_twice, "sender")
+    time.sleep(1)
+    host.signal(signal.SIGCONT)
+    host.ask(close, "sender")
+    host.tell(drain, "receiver")
+    other.answer()
+    other.ask(close, "sender")
+    assert host.answer() == [1, 2]
+
+
+def test_a_message_of_which_nothing_is_known_is_no_full_channel(host, other):
+    """The host has read the request, and then stood still: it may send it yet."""
+    lend(host, other, 1, "sender")
+    other.ask(puppets.send, "sender", 0)
+    other.tell(puppets.error_of, "sender", "send", 1, 1.0)
+    puppets.until(lambda: host.ask(waiting_senders, "sender") == 1, "the second message waits for room")
+    host.signal(signal.SIGSTOP)
+    name, text = other.answer()
+    assert (name, f"pid {host.pid}" in text) == ("ChannelError", True), text
+    host.signal(signal.SIGCONT)
+
+
+def waiting_senders(sender):
+    return kept[sender].statistics().waiting_senders
 
 
 def test_the_first_send_after_the_last_receiver_is_refused(host, other):

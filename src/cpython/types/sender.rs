@@ -27,7 +27,7 @@ pub(in crate::cpython) fn class(py: Attached<'_>, module: Borrowed<'_>) -> PyRes
 
 methods! {
     static METHODS for Me<'_> {
-        fast "send" => send, "send($self, message, /, timeout=None)\n--\n\nSends, waiting up to `timeout` seconds for room.\n\nWhen it raises, nothing was sent: Full, Broken when no Receiver is left, Closed, NotShareable when another\ninterpreter could not have the message, ArenaFull.";
+        fast "send" => send, "send($self, message, /, timeout=None)\n--\n\nSends, waiting up to `timeout` seconds for room.\n\nWhen it raises, nothing was sent: Full, Broken when no Receiver is left or the process that has the channel is\ngone, Closed, NotShareable when another interpreter could not have the message, ArenaFull. Only a bare ChannelError\nsays that it is not known: the process that has the channel stands still.";
         one "send_nowait" => send_nowait, "send_nowait($self, message, /)\n--\n\nSends if there is room now. Raises as send does.";
         fast "put" => put, "put($self, item, /, block=True, timeout=None)\n--\n\nSends, as queue.Queue spells it.";
         one "put_nowait" => send_nowait, "put_nowait($self, item, /)\n--\n\nSends if there is room now, as queue.Queue spells it.";

@@ -1,0 +1,138 @@
+//! What the two sides of a conversation know of each other, under its lock.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::call::Pending;
+use super::ledger::Ledger;
+use super::peer::Peer;
+use super::turns::Turn;
+use super::wire::{Packet, Token};
+use crate::arena::ForeignArena;
+use crate::channel::Lent;
+use crate::error::Error;
+use crate::offset::{Address, ArenaId};
+use crate::{Receiver, Sender};
+
+/// An end that we keep for the other process.
+#[derive(Clone, Debug)]
+pub(super) enum Hosted {
+    Sender(Arc<Sender>),
+    Receiver(Arc<Receiver>),
+}
+
+impl Hosted {
+    pub(super) fn close(&self) {
+        match self {
+            Hosted::Sender(sender) => sender.close(),
+            Hosted::Receiver(receiver) => receiver.close(),
+        }
+    }
+}
+
+/// What came of mapping another process's memory.
+pub(super) type Mapped = Result<Arc<ForeignArena>, Error>;
+
+/// What third processes keep because the other side was told to ask them for it.
+#[derive(Debug, Default)]
+pub(super) struct Forwarded(Vec<(Arc<Peer>, Token)>);
+
+impl Forwarded {
+    pub(super) fn add(&mut self, owner: &Arc<Peer>, token: Token) {
+        self.0.push((owner.clone(), token));
+    }
+
+    /// Nobody will ask any more. Of what was asked for already nothing is kept, so that it does no harm.
+    pub(super) fn forget(self) {
+        for (owner, token) in self.0 {
+            owner.post(&Packet::Forget { token });
+        }
+    }
+}
+
+/// A message that was delivered to the other side and not taken there yet.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) lent: Lent,
+    pub(super) forwarded: Forwarded,
+}
+
+/// What we know of the receivers of a channel in the other process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// The other side was asked to tell when they are gone.
+    Asked,
+    /// They were there, and it will tell.
+    There,
+    Gone,
+}
+
+/// What both know of each other.
+#[derive(Default)]
+pub(super) struct Talk {
+    /// The other process's name, once it has said it.
+    pub(super) address: Option<Address>,
+    /// Why the conversation is over.
+    pub(super) gone: Option<Arc<str>>,
+    pub(super) ledger: Ledger,
+    /// Arenas whose descriptor the other process has from us.
+    pub(super) shown: HashSet<ArenaId>,
+    /// Arenas whose descriptor we have from it, and what came of mapping them.
+    pub(super) memory: HashMap<ArenaId, Mapped>,
+    /// Arenas of dead processes whose descriptor came from it, for so many arrays that come after.
+    orphaned: HashMap<ArenaId, (Mapped, usize)>,
+    /// Ends that we keep for it.
+    pub(super) ends: HashMap<u64, Hosted>,
+    /// Sending ends that it keeps for us, of channels without a limit: whether anybody is left to receive.
+    pub(super) audience: HashMap<u64, Audience>,
+    /// Those that we keep for it and shall tell it of.
+    pub(super) watched: HashSet<u64>,
+    /// Our requests.
+    pub(super) pending: HashMap<u64, Pending>,
+    /// Its requests that wait in channels here.
+    pub(super) turns: HashMap<u64, Turn>,
+    /// Messages that were delivered to it and not taken there yet.
+    pub(super) lent: BTreeMap<u64, Delivery>,
+}
+
+impl Talk {
+    pub(super) fn begin(address: Option<Address>) -> Talk {
+        Talk { address, ..Talk::default() }
+    }
+
+    pub(super) fn over(address: Option<Address>, why: Arc<str>) -> Talk {
+        Talk { address, gone: Some(why), ..Talk::default() }
+    }
+
+    /// The other side shows memory. Gives what is not needed any more, to be dropped without the lock.
+    pub(super) fn see(&mut self, arena: ArenaId, mapped: Mapped) -> Option<Mapped> {
+        if self.address == Some(arena.process()) {
+            return self.memory.insert(arena, mapped);
+        }
+        match self.orphaned.entry(arena) {
+            Entry::Vacant(entry) => {
+                entry.insert((mapped, 1));
+                None
+            }
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().1 += 1;
+                Some(mapped)
+            }
+        }
+    }
+
+    /// The memory for one array of a dead process.
+    pub(super) fn take_orphaned(&mut self, arena: ArenaId) -> Option<Mapped> {
+        let Entry::Occupied(mut entry) = self.orphaned.entry(arena) else { return None };
+        let (mapped, arrays) = entry.get_mut();
+        *arrays -= 1;
+        if *arrays > 0 { Some(mapped.clone()) } else { Some(entry.remove().0) }
+    }
+}
+
+impl std::fmt::Debug for Talk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Talk").field("address", &self.address).field("gone", &self.gone).finish_non_exhaustive()
+    }
+}
