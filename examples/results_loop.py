@@ -20,7 +20,8 @@ def work(number, results):
 def main() -> None:
     # instead of: done, results = [interpreters.create_queue()] * 2
     done, results = crossbuf.channel()
-    workers = [interpreters.create().call_in_thread(work, number, done) for number in range(1, 5)]
+    workers = [interpreters.create() for _ in range(4)]
+    threads = [worker.call_in_thread(work, number, done) for number, worker in enumerate(workers, 1)]
     squares: dict[int, int] = {}
     idle = 0
     while len(squares) < len(workers):
@@ -30,8 +31,8 @@ def main() -> None:
             idle += 1
             continue
         squares[number] = square
-    for worker in workers:
-        worker.join()
+    for thread in threads:
+        thread.join()
     print(f"results {dict(sorted(squares.items()))}, looked up from waiting: {idle > 0}")
 
 

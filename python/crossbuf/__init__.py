@@ -15,7 +15,7 @@ tx.send(a)                                 # no copy
 #   workers                      spawn: a function in an interpreter of its own
 #   isolation                    NumPy in interpreters that own their GIL
 #   interpreters                 the standard library's sub-interpreters, 3.12 to 3.15
-#   _pickling                    what messages of other types are made of
+#   _pickling, _by_value         what messages of other types are made of
 #   _core                        the extension, written in Rust: arenas, arrays, channels
 #   errors, records              what all of them raise; what statistics() returns
 

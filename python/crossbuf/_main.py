@@ -11,6 +11,7 @@ functions to workers (`_absent` says what stands in).
 """
 
 import ast
+import functools
 import importlib.util
 import sys
 import threading
@@ -43,8 +44,20 @@ def source() -> Source | None:
                 'put what must happen once under `if __name__ == "__main__":`'
             )
         return main.source
-    path = getattr(main, "__file__", None)
-    module: str | None = getattr(main.__spec__, "name", None)
+    return _origin(getattr(main, "__file__", None), getattr(main.__spec__, "name", None))
+
+
+def can_run_again() -> bool:
+    """Whether other interpreters find the main program's functions and classes by name. Where the program is run again, this tells of the
+    original."""
+    main = sys.modules["__main__"]
+    if isinstance(main, _MainAgain):
+        return main.source is not None
+    return _origin(getattr(main, "__file__", None), getattr(main.__spec__, "name", None)) is not None
+
+
+@functools.lru_cache(1)
+def _origin(path: str | None, module: str | None) -> Source | None:
     # A program read from a pipe calls its file "<stdin>".
     if path is None or not Path(path).is_file():
         return None

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from . import _by_value
 from ._core import Array, Draft, Receiver, Sender
 from .errors import Error, NotShareable
 
@@ -37,10 +38,16 @@ _DEEPEST = 32
 
 def dumps(message: object, /) -> tuple[bytes, list[object]]:
     """The stream and what was taken out of it. Raises `NotShareable`, which names the part that cannot be pickled."""
-    stream = io.BytesIO()
-    pickler = _Pickler(stream)
     try:
-        pickler.dump(message)
+        try:
+            return _write(message, by_value=False)
+        except (Error, MemoryError, RecursionError):
+            raise
+        except Exception:
+            if not _by_value.is_installed():
+                raise
+        # The whole message again, as it is now: most have nothing in them that has no name.
+        return _write(message, by_value=True)
     except (Error, MemoryError):
         raise
     except RecursionError as failure:
@@ -48,7 +55,17 @@ def dumps(message: object, /) -> tuple[bytes, list[object]]:
     except Exception as failure:
         path, part, reason = _blame(message, failure)
         raise NotShareable(f"{path} cannot be sent: a {_name(type(part))} cannot be pickled ({reason}); {_way_out(part)}") from reason
-    return stream.getvalue(), pickler.taken
+
+
+def _write(message: object, *, by_value: bool) -> tuple[bytes, list[object]]:
+    """With functions and classes that have no name for others by value, or raising what pickle raises."""
+    stream = io.BytesIO()
+    taken = _Taken()
+    if by_value:
+        _by_value.pickler(stream, taken.take, taken.reduce).dump(message)
+    else:
+        _Pickler(stream, taken).dump(message)
+    return stream.getvalue(), taken.objects
 
 
 def loads(stream: bytes, taken: list[object], /) -> object:
@@ -67,21 +84,12 @@ class _Taken:
     def take(self, buffer: pickle.PickleBuffer) -> None:
         self.objects.append(self.next if buffer is _PLACE else buffer.raw())
 
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, stream: io.BytesIO) -> None:
-        self._taken = _Taken()
-        super().__init__(stream, protocol=5, buffer_callback=self._taken.take)
-
-    @property
-    def taken(self) -> list[object]:
-        return self._taken.objects
-
     def _out_of_band(self, obj: object) -> tuple[Any, ...]:
-        self._taken.next = obj
+        self.next = obj
         return attached, (_PLACE,)
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reduce(self, obj: Any) -> Any:
+        """What a pickler is to make of an object; NotImplemented leaves it to pickle."""
         kind = type(obj)
         if kind in _SHARED:
             return self._out_of_band(obj)
@@ -95,6 +103,19 @@ class _Pickler(pickle.Pickler):
         if kind is ndarray:
             return self._out_of_band(obj)
         return _derived(obj, kind, ndarray)
+
+
+class _Pickler(pickle.Pickler):
+    """Writes functions and classes by name."""
+
+    def __init__(self, stream: io.BytesIO, taken: _Taken) -> None:
+        self._taken = taken
+        super().__init__(stream, protocol=5, buffer_callback=taken.take)
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, FunctionType | type) and not _by_value.in_importable_module(obj) and _by_value.is_installed():
+            raise pickle.PicklingError(f"{obj.__qualname__} is in no module that others can import")
+        return self._taken.reduce(obj)
 
 
 def _derived(array: Any, kind: type, ndarray: type) -> Any:
@@ -148,7 +169,7 @@ def _blame(part: object, reason: Exception) -> tuple[str, object, Exception]:
 
 def _refusal(part: object) -> Exception | None:
     try:
-        _Pickler(io.BytesIO()).dump(part)
+        _write(part, by_value=_by_value.is_installed())
     except Exception as refusal:
         return refusal
     return None
@@ -178,7 +199,7 @@ def _parts(whole: object) -> Iterator[tuple[str, object]]:
 
 def _way_out(part: object) -> str:
     if isinstance(part, FunctionType | type):
-        return "define it at the top level of a module"
+        return "define it at the top level of a module, or install cloudpickle"
     return "send what it is made of, or give its class a __reduce__"
 
 

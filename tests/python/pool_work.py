@@ -153,3 +153,20 @@ def blas_threads():
 
     (library,) = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "openblas" in line}
     return ctypes.CDLL(library).scipy_openblas_get_num_threads64_()
+
+
+def call(f, *arguments):
+    return f(*arguments)
+
+
+def closures(n):
+    """A function and an instance of a class that have no name outside of this one."""
+
+    class Local:
+        def __init__(self, value):
+            self.value = value
+
+        def plus(self, more):
+            return self.value + more + n
+
+    return (lambda x: x + n), Local(n)

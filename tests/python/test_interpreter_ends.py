@@ -68,15 +68,11 @@ def test_waits_of_others_go_on() -> None:
     """The end of one interpreter ends no waits but its own and those of interpreters that come from it."""
     sender, receiver = cb.channel()
     back, results = cb.channel()
-    other = cb.spawn(_forward, receiver, back)
+    other = cb.spawn(work.forward, receiver, back)
     cb.spawn(work.pools_in_pools, 1).join()
     sender.send("still here")
     assert results.recv() == "still here"
     other.join()
-
-
-def _forward(receiver, sender):
-    sender.send(receiver.recv())
 
 
 def test_the_process_may_end_meanwhile(script) -> None:

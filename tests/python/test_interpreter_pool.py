@@ -138,7 +138,7 @@ class TestArguments:
 
     @pytest.mark.parametrize("word", ["always", "", 1, 0, None, b"auto", ["auto"]])
     def test_words_for_numpy(self, word) -> None:
-        with pytest.raises(ValueError, match="numpy must be \"auto\", True or False, not "):
+        with pytest.raises(ValueError, match='numpy must be "auto", True or False, not '):
             InterpreterPoolExecutor(1, numpy=word)
 
     @pytest.mark.parametrize("arena", [3, "arena", cb.Arena])
@@ -180,10 +180,11 @@ class TestErrors:
         module = type(sys)("only_here")
         exec("class Thing: pass\nclass Error(Exception): pass\ndef f(): pass", module.__dict__)
         monkeypatch.setitem(sys.modules, "only_here", module)
+        monkeypatch.setitem(sys.modules, "cloudpickle", None)
         with pytest.raises(ModuleNotFoundError, match="only_here"):
             pool.submit(work.identity, module.Thing()).result()
         with pytest.raises(ModuleNotFoundError, match="only_here"):
-            pool.submit(module.f).result()
+            pool.submit(functools.partial(module.f)).result()
         assert pool.submit(pow, 2, 2).result() == 4
 
     def test_functions_without_a_name(self, pool, monkeypatch) -> None:
@@ -403,6 +404,7 @@ class TestInitializer:
         module = type(sys)("only_here")
         exec("class Thing: pass", module.__dict__)
         monkeypatch.setitem(sys.modules, "only_here", module)
+        monkeypatch.setitem(sys.modules, "cloudpickle", None)
         pool = InterpreterPoolExecutor(1, initializer=work.take, initargs=(module.Thing(),), numpy=False)
         with pool, pytest.raises(BrokenInterpreterPool, match="only_here"):
             pool.submit(abs, 1).result(60)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import operator
 import sys
 from collections.abc import Iterator
 
@@ -38,16 +39,11 @@ def test_workers_get_ndarrays_where_they_have_numpy(pool, numpy) -> None:
     assert kind == ("ndarray" if numpy else "Array")
 
 
-def ndarray(result: object) -> np.ndarray:
-    """What a worker without NumPy was given as an Array, it gives back as one."""
-    return result.numpy() if isinstance(result, cb.Array) else result
-
-
-def test_results_are_ndarrays_that_cannot_be_written(pool, numpy) -> None:
+def test_results_are_ndarrays_that_cannot_be_written(pool) -> None:
+    """Also those that were Arrays in a worker without NumPy."""
     x = np.arange(12.0).reshape(4, 3)
     result = pool.submit(work.identity, x).result()
-    assert type(result) is (np.ndarray if numpy else cb.Array)
-    result = ndarray(result)
+    assert type(result) is np.ndarray
     np.testing.assert_array_equal(result, x)
     assert not result.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
@@ -55,6 +51,26 @@ def test_results_are_ndarrays_that_cannot_be_written(pool, numpy) -> None:
     with pytest.raises(ValueError, match="cannot set WRITEABLE"):
         result.flags.writeable = True
     result.copy()[0] = 1
+
+
+def test_views_and_parts_of_ndarrays_are_ndarrays(pool) -> None:
+    x = np.arange(12.0).reshape(4, 3)
+    for f, expected in ((operator.pos, x), (operator.itemgetter(slice(1, 3)), x[1:3]), (operator.attrgetter("T"), x.T)):
+        result = pool.submit(f, x).result()
+        assert type(result) is np.ndarray
+        np.testing.assert_array_equal(result, expected)
+    kept, parts, frame = pool.submit(work.capture, x, [x[0]], work.Frame(1, x, {})).result()[0]
+    assert type(kept) is type(parts[0]) is type(frame.pixels) is np.ndarray
+
+
+def test_arrays_are_arrays(pool) -> None:
+    """What was sent as one is none in between, and comes back as one."""
+    array = cb.share(np.arange(12.0))
+    for f in (work.identity, operator.pos, operator.itemgetter(slice(1, 3))):
+        assert type(pool.submit(f, array).result()) is cb.Array
+    both, frame = pool.submit(work.capture, [array, array.numpy()], work.Frame(1, array, {})).result()[0]
+    assert [type(one) for one in both] == [cb.Array, np.ndarray]
+    assert type(frame.pixels) is cb.Array
 
 
 def test_an_array_in_an_arena_is_not_copied(pool) -> None:
@@ -106,7 +122,7 @@ def test_arrays_at_any_depth(pool) -> None:
 @pytest.mark.parametrize("shape", [(), (0,), (3, 4)])
 def test_layouts(pool, dtype, shape) -> None:
     x = np.zeros(shape, dtype, order="F")
-    result = ndarray(pool.submit(work.identity, x).result())
+    result = pool.submit(work.identity, x).result()
     np.testing.assert_array_equal(result, x)
     assert (result.dtype, result.shape) == (x.dtype, x.shape)
     assert result.size == 0 or result.strides == x.strides

@@ -135,16 +135,15 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("daemon", [False, True])
-@pytest.mark.parametrize("call", ["pool.submit(slowly, 1).result()", "list(pool.map(slowly, range(3)))", "worker.join()"])
-def test_threads_that_wait_for_results_while_the_process_ends(script: Script, call: str, daemon: bool) -> None:
+@pytest.mark.parametrize("begin", ["pool.submit(slowly, 1).result", "pool.map(slowly, range(3)).__next__", "cb.spawn(slowly, 1).join"])
+def test_threads_that_wait_for_results_while_the_process_ends(script: Script, begin: str, daemon: bool) -> None:
     """They get them, as the calls are done all the same; a daemon thread may be too late to say so."""
     text = f"""
     pool = InterpreterPoolExecutor(1)
-    worker = cb.spawn(slowly, 1)
-    def wait():
-        results.append({call})
+    def wait(result):
+        results.append(result())
     results = []
-    threads = [threading.Thread(target=wait, daemon={daemon}) for _ in range(4)]
+    threads = [threading.Thread(target=wait, args=({begin},), daemon={daemon}) for _ in range(4)]
     for thread in threads:
         thread.start()
     def late():
@@ -159,12 +158,15 @@ def test_threads_that_wait_for_results_while_the_process_ends(script: Script, ca
 
 def test_a_thread_that_closes_a_pool_while_the_process_ends(script: Script) -> None:
     text = """
+    submitted = threading.Event()
     def use():
         with InterpreterPoolExecutor(1) as pool:
             future = pool.submit(slowly, 1)
+            submitted.set()
             threading.main_thread().join()
         print(future.result())
     threading.Thread(target=use).start()
+    submitted.wait()
 """
     assert succeeded(script(MAIN + text)) == ["1"]
 

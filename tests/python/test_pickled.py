@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import pickle
+import sys
+import types
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -205,8 +207,12 @@ CULPRITS = [
 
 @pytest.mark.parametrize(("wrap", "path"), CULPRITS, ids=[path for _, path in CULPRITS])
 @pytest.mark.parametrize("bad", [lambda: 1, (n for n in "generator"), open], ids=["lambda", "generator", "file"])
-def test_what_cannot_be_pickled_is_named(wrap: Callable[[Any], Any], path: str, bad: Any, nothing_left: None) -> None:
+def test_what_cannot_be_pickled_is_named(
+    wrap: Callable[[Any], Any], path: str, bad: Any, nothing_left: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sender, _receiver = cb.channel()
+    if isinstance(bad, types.FunctionType):
+        monkeypatch.setitem(sys.modules, "cloudpickle", None)
     if bad is open:
         with open(__file__) as bad:  # noqa: PTH123
             check_named(sender, wrap(bad), path)

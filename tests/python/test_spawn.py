@@ -46,6 +46,7 @@ def return_a_lock():
 
 
 def return_what_only_the_worker_has():
+    sys.modules["cloudpickle"] = None  # which could send the class as well
     sys.modules["only_there"] = module = type(sys)("only_there")
     exec("class Thing: pass", module.__dict__)
     return module.Thing()

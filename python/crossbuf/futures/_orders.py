@@ -13,6 +13,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from types import FunctionType
 
+from .._by_value import has_name
 from .._function import portable
 
 type Order = tuple[object, tuple[object, ...], dict[str, object]]
@@ -49,9 +50,8 @@ class Writer:
         return (known[1] if known is not None else self._function(f)), arguments, keywords
 
     def _function(self, f: Callable[..., object]) -> object:
-        way = portable(f)
-        if way is not f or not _has_name(f):
-            return way
+        if not _has_name(portable(f)):
+            return f
         if len(self._known) >= _MANY:
             self._known.clear()
         self._known[id(f)] = f, (stream := pickle.dumps(f))
@@ -61,9 +61,9 @@ class Writer:
 def _has_name(f: object) -> bool:
     """Whether the pickle of `f` is its name and nothing that could change."""
     if isinstance(f, Batched):
-        return portable(f.f) is f.f and _has_name(f.f)
+        return _has_name(f.f)
     if isinstance(f, FunctionType | type):
-        return True
+        return has_name(f)
     reduce = copyreg.dispatch_table.get(type(f))
     try:
         return isinstance(reduce(f) if reduce is not None else f.__reduce_ex__(5), str)

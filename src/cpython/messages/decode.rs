@@ -103,9 +103,9 @@ fn attachment(py: Attached<'_>, state: &State, token: Token<'_>) -> PyResult<Own
     match token {
         Token::Array(array) => array::wrap(py, state, array),
         // Asking first is cheaper than catching an ImportError for each message.
-        Token::NdArray(array) if !numpy_api::is_available(py, state) => array::wrap(py, state, array),
+        Token::NdArray(array) if !numpy_api::is_available(py, state) => array::wrap_for_ndarray(py, state, array),
         Token::NdArray(array) => {
-            let array = array::wrap(py, state, array)?;
+            let array = array::wrap_for_ndarray(py, state, array)?;
             match array::cast(py, state, array.get()).map(|array| array::numpy(array, py)) {
                 Some(Ok(ndarray)) => Ok(ndarray),
                 // A package that the dtype needs is missing.

@@ -22,7 +22,7 @@ pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrow
     // By far the most common message.
     if let Some(array) = array::cast(py, state, object) {
         let mut encoder = Encoder::default();
-        encoder.array(array.get(py)?.clone());
+        array.write(py, &mut encoder)?;
         return Ok(encoder.finish());
     }
     let message = match survey(py, state, object)? {
@@ -86,7 +86,7 @@ fn write(py: Attached<'_>, state: &State, object: Borrowed<'_>, mut found: VecDe
         match part {
             Part::Basic(basic, len) => write_basic(py, &mut encoder, object, basic, len)?,
             Part::Array => match array::cast(py, state, object) {
-                Some(array) => encoder.array(array.get(py)?.clone()),
+                Some(array) => array.write(py, &mut encoder)?,
                 None => return Ok(None),
             },
             Part::NdArray => match found.pop_front() {

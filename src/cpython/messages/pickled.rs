@@ -8,6 +8,7 @@ use crate::channel::{Encoder, Message};
 use crate::cpython::safe::{Attached, Borrowed, Owned, PyResult};
 use crate::cpython::shareable::Shared;
 use crate::cpython::state::State;
+use crate::cpython::types::array;
 use crate::cpython::{intake, numpy_api};
 
 /// The functions of `crossbuf._pickling`, imported when the first message needs them.
@@ -52,6 +53,9 @@ pub(super) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, aren
 
 /// An Array, channel end, ndarray or exporter of a buffer.
 fn attach(py: Attached<'_>, state: &State, encoder: &mut Encoder, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<()> {
+    if let Some(array) = array::cast(py, state, object) {
+        return array.write(py, encoder);
+    }
     match Shared::of(py, state, object)? {
         Some(Shared::Array(array)) => encoder.array(array),
         Some(Shared::Sender(sender)) => encoder.sender(sender),

@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_void};
 use pyo3_ffi as ffi;
 
 use crate::array::{ArrayMeta, Index};
+use crate::channel::Encoder;
 use crate::cpython::buffer_protocol::{self, Exported};
 use crate::cpython::safe::entry::{binary, binary_slot, length_slot, unary, unary_slot};
 use crate::cpython::safe::{Arguments, Attached, Borrowed, ClassSpec, Instance, Owned, PyResult, Raised, This, detach, getters, methods};
@@ -21,13 +22,24 @@ pub(in crate::cpython) struct ArrayValue {
     /// Whether an ndarray may be looking: the block must then live as long as the instance.
     pinned: Cell<bool>,
     released: Cell<bool>,
+    /// Whether it stands in for an ndarray, in an interpreter without NumPy. It is an ndarray again where that is sent on to.
+    for_ndarray: bool,
 }
 
 type Me<'a> = This<'a, ArrayValue>;
 
 /// A new instance in this interpreter.
 pub(in crate::cpython) fn wrap(py: Attached<'_>, state: &State, array: crate::Array) -> PyResult<Owned> {
-    let value = ArrayValue { array: RefCell::new(Some(array)), pinned: Cell::new(false), released: Cell::new(false) };
+    create(py, state, array, false)
+}
+
+/// A new instance in the place of an ndarray.
+pub(in crate::cpython) fn wrap_for_ndarray(py: Attached<'_>, state: &State, array: crate::Array) -> PyResult<Owned> {
+    create(py, state, array, true)
+}
+
+fn create(py: Attached<'_>, state: &State, array: crate::Array, for_ndarray: bool) -> PyResult<Owned> {
+    let value = ArrayValue { array: RefCell::new(Some(array)), pinned: Cell::new(false), released: Cell::new(false), for_ndarray };
     // SAFETY: `class` made it for this value.
     unsafe { Instance::create(py, state.types.array.get(), value) }
 }
@@ -43,6 +55,17 @@ impl ArrayValue {
     pub(in crate::cpython) fn get(&self, py: Attached<'_>) -> PyResult<Ref<'_, crate::Array>> {
         let array = (!self.released.get()).then(|| Ref::filter_map(self.array.borrow(), Option::as_ref).ok()).flatten();
         array.ok_or_else(|| Raised::value_error(py, "this Array was released; keep it longer, or open another reference before"))
+    }
+
+    /// Puts it into a message. Errors with ValueError once released.
+    pub(in crate::cpython) fn write(&self, py: Attached<'_>, encoder: &mut Encoder) -> PyResult<()> {
+        let array = self.get(py)?.clone();
+        if self.for_ndarray {
+            encoder.ndarray(array)
+        } else {
+            encoder.array(array)
+        }
+        Ok(())
     }
 
     /// The block stays until the instance goes, whatever `release` is asked for.
@@ -234,7 +257,7 @@ fn select(this: Me<'_>, py: Attached<'_>, indices: &[Index]) -> PyResult<Owned> 
     let state = State::of(py, this)?;
     let part = this.get(py)?.slice(indices).map_err(|error| state.errors.raise(py, &error))?;
     let full = part.meta().ndim() == 0 && !indices.contains(&Index::Ellipsis);
-    if full { element(py, &part, 0) } else { wrap(py, state, part) }
+    if full { element(py, &part, 0) } else { create(py, state, part, this.for_ndarray) }
 }
 
 /// `sq_item`, for iteration: CPython has added the length to negative numbers.
@@ -290,5 +313,5 @@ fn address(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
 }
 
 fn transposed(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
-    wrap(py, State::of(py, this)?, this.get(py)?.transpose())
+    create(py, State::of(py, this)?, this.get(py)?.transpose(), this.for_ndarray)
 }
