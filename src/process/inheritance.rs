@@ -156,6 +156,11 @@ fn adopt(host: Address, channel: u64, side: Side) -> Option<Attachment> {
 
 /// Stops the server for the time of a fork: what forks with one thread has no reason to be warned, as CPython would.
 pub(crate) fn pause() {
+    // What the parent keeps needs the server. Begun only after the fork, it would be the second thread that is warned of.
+    if known().and_then(Here::running).is_none() && !(arena::pin_all().is_empty() && keep_ends().is_empty()) {
+        // Where it cannot be begun, nothing is let go of.
+        let _ = here();
+    }
     if let Some(server) = known().and_then(Here::running) {
         server.pause();
     }

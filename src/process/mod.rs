@@ -36,6 +36,8 @@ mod inbox;
 mod inheritance;
 mod lane;
 mod ledger;
+#[cfg(all(test, not(loom)))]
+mod liars;
 mod lookout;
 mod outbox;
 mod packing;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::here::Here;
+use super::here::{Here, known};
 use super::peer::Peer;
 use super::remote::Proxy;
 use super::talk::{Forwarded, Hosted, Talk};
@@ -281,14 +281,21 @@ impl Peer {
     }
 
     /// A block of ours that the other side names. It has a lease on it, though perhaps by another conversation: two processes that dial each
-    /// other at once have two. Errors when that lease has ended meanwhile, as the order of packets is that of one conversation.
+    /// other at once have two. Errors when there is no such lease, or it has ended meanwhile: the order of packets is that of one conversation.
     fn own_block(&self, part: &ArrayPart) -> Result<Block> {
-        // An arena may be closed by now; what was granted stays.
-        if let Some(block) = self.talk().ledger.find(part.arena, part.block, part.generation) {
-            return Ok(block);
-        }
-        let unknown = || Error::StaleHandle { reason: format!("arena {} is not, or no longer, of this process", part.arena) };
-        arena::find(part.arena).ok_or_else(unknown)?.acquire(part.block, part.generation)
+        let leased = |peer: &Peer| peer.talk().ledger.find(part.arena, part.block, part.generation);
+        let elsewhere = || {
+            let others = known().map(Here::all).unwrap_or_default();
+            others.iter().filter(|other| self.is_with_the_process_of(other)).find_map(|other| leased(other))
+        };
+        leased(self).or_else(elsewhere).ok_or_else(|| Error::StaleHandle {
+            reason: format!(
+                "the process with {} has no lease of block {} of arena {}, or no longer",
+                self.host(),
+                part.block.0,
+                part.arena
+            ),
+        })
     }
 
     fn unpack_end(self: &Arc<Self>, part: &EndPart) -> Result<Unpacked, Flaw> {

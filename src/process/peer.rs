@@ -105,6 +105,11 @@ impl Peer {
         format!("pid {}", self.credentials.pid)
     }
 
+    /// Whether both conversations are with the same process. One that is out of sight has no number to be known by.
+    pub(super) fn is_with_the_process_of(&self, other: &Peer) -> bool {
+        self.credentials.pid != 0 && self.credentials == other.credentials
+    }
+
     /// Takes no lock.
     pub(super) fn is_gone(&self) -> bool {
         self.is_inherited() || self.over.load(Ordering::Relaxed) // whoever needs more certainty takes the lock

@@ -13,6 +13,8 @@ import crossbuf
 
 #: Elements of an array: more than a page, so that half written ones would show.
 ELEMENTS = 1000
+#: Seconds. Survivors wait for one message, or for room, much less: who gives up here would have waited for ever.
+PATIENCE = 30
 
 
 class Diary:
@@ -57,7 +59,7 @@ def make(job: Job | None, sender: crossbuf.Sender, path: str, start: int = 0) ->
     diary, sent = Diary(path), 0
     try:
         for number in numbers(job, start):
-            sender.send((number, array_of(number)))
+            sender.send((number, array_of(number)), timeout=PATIENCE)
             diary.note(number)
             sent += 1
     except crossbuf.Error as error:
@@ -72,7 +74,7 @@ def take(job: Job | None, receiver: crossbuf.Receiver, path: str) -> tuple[int, 
     diary, taken = Diary(path), 0
     try:
         while True:
-            number, array = receiver.recv()
+            number, array = receiver.recv(timeout=PATIENCE)
             diary.note(number)
             check(number, array)
             del array
@@ -128,5 +130,3 @@ def take_for_ever(path: str, receiver: bytes) -> None:
 
 def forward_for_ever(receiver: bytes, sender: bytes) -> None:
     forward(None, pickle.loads(receiver), pickle.loads(sender))
-
-

@@ -6,8 +6,8 @@ test ── ask(function, ...) ──▶ puppet: calls it, gives what it returns
      ── kill ────────────────▶ SIGKILL
 ```
 
-Puppets come from a fork server that has imported everything and made nothing, so one costs some milliseconds. The test's own process has no part
-in what they do among themselves: what is to travel from one to another goes through it as pickled bytes, which it does not open.
+Puppets come from a fork server that has imported everything and made nothing, so one costs some milliseconds. The test's own process has no
+part in what they do among themselves: what is to travel from one to another goes through it as pickled bytes, which it does not open.
 """
 
 import contextlib
@@ -198,7 +198,7 @@ def finish(job: str) -> Any:
 def left() -> dict[str, int]:
     """What this process holds now."""
     gc.collect()
-    return {"blocks": crossbuf.statistics().blocks, "descriptors": len(os.listdir("/proc/self/fd"))}
+    return {"blocks": crossbuf.statistics().blocks, "descriptors": len(list(Path("/proc/self/fd").iterdir()))}
 
 
 def returns_to(before: dict[str, int]) -> dict[str, int]:
@@ -226,7 +226,7 @@ def system_memory(kind: str) -> int:
 def sockets_of(pids: set[int]) -> list[str]:
     """The abstract sockets whose names say that they belong to one of these processes."""
     names = re.findall(r"@crossbuf-(\S+)", Path("/proc/net/unix").read_text())
-    return [name for name in names if any(name.startswith(start) for pid in pids for start in (f"{pid:08x}", f"{pid}"))]
+    return [name for name in names if int(name[:8], 16) in pids]
 
 
 def until(condition: Callable[[], object], what: str) -> None:

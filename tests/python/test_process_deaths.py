@@ -172,7 +172,7 @@ def test_hosts_die(dice, tmp_path):
 
 
 def test_middle_men_die(dice, tmp_path):
-    """An owner's arrays go through a victim to somebody who never heard of the owner: what a victim had in hand is lost, and nothing else."""
+    """An owner's arrays go through a victim to somebody who never heard of the owner: what a victim had in hand is lost, nothing else."""
     with Puppet() as owner, Puppet() as host, Puppet() as last:
         for process in (owner, host):
             process.ask(puppets.make_channel, "sender", "receiver", CAPACITY)
@@ -258,7 +258,7 @@ def test_memory_of_survivors_stays_flat(dice, tmp_path):
 
 def test_nothing_is_left_of_those_who_all_died(tmp_path):
     """No name, no socket, no process, no memory."""
-    names = set(os.listdir("/dev/shm"))
+    names = set(Path("/dev/shm").iterdir())
     memory = puppets.system_memory("Shmem")
     large = 256 * MIB
     with Puppet() as owner, Puppet() as reader, Puppet() as further:
@@ -270,7 +270,7 @@ def test_nothing_is_left_of_those_who_all_died(tmp_path):
         pids = {puppet.pid for puppet in (owner, reader, further)}
         assert len(puppets.sockets_of(pids)) >= len(pids)
         assert puppets.system_memory("Shmem") > memory + large // 2
-        assert set(os.listdir("/dev/shm")) == names
+        assert set(Path("/dev/shm").iterdir()) == names
         owner.kill()
         assert further.ask(puppets.call, "array", "tobytes")[:10] == bytes(10)
         for puppet in (reader, further):
@@ -279,5 +279,5 @@ def test_nothing_is_left_of_those_who_all_died(tmp_path):
         further.kill()
     assert puppets.sockets_of(pids) == []
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert set(os.listdir("/dev/shm")) == names
+    assert set(Path("/dev/shm").iterdir()) == names
     puppets.until(lambda: puppets.system_memory("Shmem") < memory + large // 2, "the memory comes back")

@@ -1,0 +1,77 @@
+//! What a process gets that names what it was never given.
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+use super::here::here;
+use super::packing::{NO_TOKEN, describe, token};
+use super::peer::Role;
+use super::socket::{self, Credentials, LONGEST, Received};
+use super::wire::{ArrayPart, Origin, Packet, Verdict};
+use crate::array::Order;
+use crate::{Arena, Array, ArrayMeta, Budget};
+
+/// The other side of a conversation with this process, whose packets are of its own making.
+struct Liar {
+    socket: OwnedFd,
+    asked: u64,
+}
+
+impl Liar {
+    fn new() -> Liar {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, socket) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        // A process out of sight: this one's other conversations are not its own.
+        let credentials = Credentials { pid: 0, ..Credentials::of(&ours).unwrap() };
+        here().unwrap().begin(ours, credentials, Role::Accepted).unwrap();
+        Liar { socket, asked: 0 }
+    }
+
+    fn say(&self, packet: &Packet<'_>) {
+        socket::send(&self.socket, &packet.write(), None).unwrap();
+    }
+
+    /// Whether it is granted the array, by a handle or by the name under which it has asked us to keep it.
+    fn opens(&mut self, token: [u8; 16], handle: Option<ArrayPart>) -> bool {
+        self.asked += 1;
+        self.say(&Packet::Open { request: self.asked, token, handle });
+        let mut buffer = vec![0; LONGEST + 1];
+        loop {
+            match socket::receive(&self.socket, &mut buffer) {
+                Received::Packet(length, _) => match Packet::read(&buffer[..length]).unwrap() {
+                    Packet::Granted { request, .. } if request == self.asked => return true,
+                    Packet::Answer { request, verdict, .. } if request == self.asked => {
+                        assert_eq!(verdict, Verdict::Stale);
+                        return false;
+                    }
+                    _ => {}
+                },
+                Received::Nothing => drop(poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], None).unwrap()),
+                Received::Malformed | Received::End => panic!("the conversation is over"),
+            }
+        }
+    }
+
+    /// Whether it can have an array kept by naming it as one that it was leased.
+    fn forwards(&mut self, array: &Array) -> bool {
+        let token = token().unwrap();
+        self.say(&Packet::Forward { token, array: describe(array, Origin::Yours, token) });
+        self.opens(token, None)
+    }
+}
+
+#[test]
+fn only_what_was_leased_can_be_named() {
+    let arena = Arena::new(Budget::bytes(1 << 20)).unwrap();
+    let meta = ArrayMeta::contiguous("|u1".parse().unwrap(), &[8], Order::C).unwrap();
+    let array = arena.share(meta, &[7; 8]).unwrap();
+    let (mut liar, mut other) = (Liar::new(), Liar::new());
+    assert!(!liar.forwards(&array), "it guessed the array's place");
+
+    let handle = ArrayPart { seal: array.handle().seal, ..describe(&array, Origin::Yours, NO_TOKEN) };
+    assert!(liar.opens(NO_TOKEN, Some(handle)));
+    assert!(liar.forwards(&array), "it has a lease now");
+    assert!(!other.forwards(&array), "and somebody else has not");
+}
