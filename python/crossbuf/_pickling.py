@@ -94,10 +94,10 @@ class _Pickler(pickle.Pickler):
             return NotImplemented
         if kind is ndarray:
             return self._out_of_band(obj)
-        return _derived(obj, kind, ndarray)
+        return derived(obj, kind, ndarray)
 
 
-def _derived(array: Any, kind: type, ndarray: type) -> Any:
+def derived(array: Any, kind: type, ndarray: type) -> Any:
     """How to rebuild an instance of a class derived from ndarray around its plain elements."""
     if kind in copyreg.dispatch_table:
         return NotImplemented

@@ -74,10 +74,10 @@ pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Pati
 pub(crate) use self::{
     calls::{Lent, Unreceived, Unsent},
     futex::ALL,
+    futex::Sleep,
     gate::Side,
     inherited::{Kept, adopt_by, end_of, keep_ends},
     message::Attachment,
-    futex::Sleep,
     outlook::{Listen, Look, Outlook, attend_to},
     queue::{Absence, Refusal, Refused},
     remote::RemoteEnd,

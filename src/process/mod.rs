@@ -64,5 +64,5 @@ pub use tickets::TicketStatistics;
 #[allow(unused_imports, reason = "the doors for the extension; without it nobody goes through")]
 pub(crate) use self::{
     inheritance::{pause, resume, settle, watch_forks},
-    ticket::{issue, redeem, serve},
+    ticket::{forget, issue, redeem, serve},
 };
