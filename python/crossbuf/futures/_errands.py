@@ -9,13 +9,12 @@ Why a channel, and no ticket for each array? One round trip brings them all, and
 process, too, which may end before a worker asks for it.
 """
 
-import math
 import threading
 from typing import Any
 
-from .._core import _forget, _redeem, channel
+from .._core import Receiver, _forget, _redeem, channel
 from ..errors import Error
-from ._packing import dumps, loads
+from ._packing import Beside, pack, unpack
 
 type _Ticket = tuple[str, bytes]
 
@@ -30,31 +29,26 @@ class Errand:
         self._is_over = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        stream, taken = dumps(self.content)
-        if not taken:
-            return loads, (stream, ())
+        packed = pack(self.content)
         try:
-            ticket = self._leave(taken)
+            return self._left(packed.stream, *packed.split())
         except (Error, MemoryError):
             # The arena is full, or has no such elements: what the standard library can do is still done.
-            stream, taken = dumps(self.content, small=math.inf)
-            ticket = self._leave(taken)
-        return fetched, (stream, ticket)
+            return self._left(packed.stream, *packed.split_without_arena())
 
-    def _leave(self, taken: list[object]) -> _Ticket | None:
-        if not taken:
-            return None
+    def _left(self, stream: bytes, beside: Beside, apart: list[object]) -> tuple[Any, ...]:
+        if not apart:
+            return unpack, (stream, beside)
         sender, receiver = channel()
         with sender, receiver:
-            sender.send_nowait(taken)
-            ticket: _Ticket
-            _, (ticket,) = receiver.__reduce__()  # type: ignore[misc]
+            sender.send_nowait(apart)
+            ticket = _ticket(receiver)
         with self._lock:
             if self._is_over:
                 _forget(ticket)
             else:
                 self._tickets.append(ticket)
-        return ticket
+        return fetched, (stream, beside, ticket)
 
     def end(self) -> None:
         """Drops what no worker has fetched."""
@@ -72,13 +66,16 @@ class Lost:
         self.error = error
 
 
-def fetched(stream: bytes, ticket: _Ticket | None) -> Any:
+def _ticket(receiver: Receiver) -> _Ticket:
+    reduced: Any = receiver.__reduce__()
+    return reduced[1][0]  # type: ignore[no-any-return]
+
+
+def fetched(stream: bytes, beside: dict[int, object], ticket: _Ticket) -> Any:
     """The content of an errand, or `Lost`: an error here would end the worker, instead of the call."""
-    if ticket is None:
-        return loads(stream, ())
     try:
         with _redeem(ticket) as receiver:
-            taken = receiver.recv()
+            apart = receiver.recv()
     except Error as error:
         return Lost(error)
-    return loads(stream, taken)
+    return unpack(stream, beside, apart)

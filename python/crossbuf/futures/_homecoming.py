@@ -9,7 +9,6 @@ what lies in its messages, and it stays readable.
 """
 
 import itertools
-import math
 import os
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any
 
 from .._core import Sender, channel
 from ..errors import Empty, Error
-from ._packing import dumps, loads
+from ._packing import Beside, pack, unpack
 
 type _Key = tuple[int, int]
 
@@ -75,21 +74,22 @@ class Result:
         self._way = way
 
     def __reduce__(self) -> tuple[Any, ...]:
+        packed = pack(self._value)
         try:
-            return self._sent(*dumps(self._value))
+            return self._sent(packed.stream, *packed.split())
         except (Error, MemoryError):
             # The arena is full, or has no such elements: what the standard library can do is still done.
-            return self._sent(*dumps(self._value, small=math.inf))
+            return self._sent(packed.stream, *packed.split_without_arena())
 
-    def _sent(self, stream: bytes, taken: list[object]) -> tuple[Any, ...]:
-        if not taken:
-            return loads, (stream, ())
+    def _sent(self, stream: bytes, beside: Beside, apart: list[object]) -> tuple[Any, ...]:
+        if not apart:
+            return unpack, (stream, beside)
         sender, number = self._way
         key = os.getpid(), next(_numbers)
-        sender.send((key, taken))
-        return came, (number, key, stream)
+        sender.send((key, apart))
+        return came, (number, key, stream, beside)
 
 
-def came(number: int, key: _Key, stream: bytes) -> Any:
+def came(number: int, key: _Key, stream: bytes, beside: dict[int, object]) -> Any:
     """A result, where it was asked for."""
-    return loads(stream, _homes[number].take(key))
+    return unpack(stream, beside, _homes[number].take(key))

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool as BrokenProcessPool
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, cast
 
 from .._core import Sender
 from ._errands import Errand, Lost
@@ -59,15 +59,15 @@ class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
         Raises `RuntimeError` after `shutdown` and `BrokenProcessPool` when the pool is broken.
         """
         errand = Errand((fn, args, kwargs))
-        future = super().submit(_call, errand)
+        future = cast(Future[T], super().submit(_call, errand))
         # Whatever becomes of the call, what its worker has not fetched is of no use any more.
         future.add_done_callback(lambda _: errand.end())
         self._watch()
-        return future  # type: ignore[return-value]
+        return future
 
     def _watch(self) -> None:
         """Cleans up behind the pool, which ends with its thread: some time after `shutdown(wait=False)`, or after nobody refers to it."""
-        manager = self._executor_manager_thread  # type: ignore[attr-defined]
+        manager = self._executor_manager_thread
         if manager is not None and not self._is_watched:
             self._is_watched = True
             weakref.finalize(manager, _clean_up, self._home, self._welcome).atexit = False
@@ -91,7 +91,7 @@ _way: tuple[Sender, int]
 def _begin(welcome: Any) -> None:
     """A worker's first call. A process that was forked has the errand itself."""
     global _way
-    content = welcome.content if isinstance(welcome, Errand) else welcome
+    content: Any = welcome.content if isinstance(welcome, Errand) else welcome
     if isinstance(content, Lost):
         raise content.error
     _way, initializer, initargs = content
