@@ -85,7 +85,7 @@ def nothing_waits() -> Iterator[None]:
     before = left()["blocks"]
     yield
     # What another process's end brings about needs a moment, on a machine that is busy a longer one.
-    until = time.monotonic() + 60
+    until = time.monotonic() + 20
     while (found := (left()["blocks"], crossbuf.tickets())) != (before, []):
         assert time.monotonic() < until, f"{found} are left, and {before} blocks were there before"
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""`crossbuf.futures.ProcessPoolExecutor`: arrays in and out, deaths, and what is left. CPython's own tests are in test_process_pool_suite."""
+"""`crossbuf.futures.ProcessPoolExecutor`: arrays in and out, deaths, what is left. CPython's own are in test_process_pool_suite."""
 
 import concurrent.futures
 import concurrent.futures.process
@@ -124,7 +124,7 @@ def test_small_ones_and_large_ones_are_read_only(pool: ProcessPoolExecutor) -> N
 
 def test_other_kinds_of_arrays(pool: ProcessPoolExecutor) -> None:
     masked = np.ma.masked_greater(np.arange(MANY), 7)
-    matrix, record = np.matrix(np.ones((400, 400))), np.zeros(MANY, "i4,f8").view(np.recarray)
+    matrix, record = np.ones((400, 400)).view(np.matrix), np.zeros(MANY, "i4,f8").view(np.recarray)
     kinds = [masked, matrix, record, np.array(["a", None], object), np.array(["a", "b"], np.dtypes.StringDType())]
     for array, arrived in zip(kinds, pool.submit(work.itself, kinds).result(), strict=True):
         assert type(arrived) is type(array)
@@ -211,9 +211,8 @@ def test_a_worker_that_kills_itself_breaks_the_pool(context: Any) -> None:
 
 
 def test_an_initializer_that_fails_breaks_the_pool(spawn: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    with ProcessPoolExecutor(1, spawn, work.refuse, (np.ones(MANY),)) as pool:
-        with pytest.raises(BrokenProcessPool):
-            pool.submit(work.total, np.ones(MANY)).result(60)
+    with ProcessPoolExecutor(1, spawn, work.refuse, (np.ones(MANY),)) as pool, pytest.raises(BrokenProcessPool):
+        pool.submit(work.total, np.ones(MANY)).result(60)
     assert "RuntimeError: no" in capfd.readouterr().err
 
 
