@@ -7,7 +7,8 @@ from operator import pos
 
 import numpy as np
 
-from crossbuf.futures import InterpreterPoolExecutor  # instead of concurrent.futures
+# instead of: from concurrent.futures import InterpreterPoolExecutor
+from crossbuf.futures import InterpreterPoolExecutor
 
 
 def first(*arguments):

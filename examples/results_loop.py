@@ -2,35 +2,37 @@
 
     python examples/results_loop.py
 
-A wait for a result takes as long as it is allowed to and not a moment longer than needed; queues of the standard library look
-every 10 ms.
+A program for CPython 3.14 and its queues but for the line that makes a channel instead; code that catches QueueEmpty stays as it is.
+A wait for a result takes as long as it is allowed to and not a moment longer than needed; queues look every 10 ms.
 """
 
 import time
+from concurrent import interpreters
 
-import crossbuf as cb
+import crossbuf
 
 
-def work(number: int, results: cb.Sender) -> None:
+def work(number, results):
     time.sleep(0.05 * number)
     results.put((number, number**2))
 
 
 def main() -> None:
-    sender, results = cb.channel()  # instead of interpreters.create_queue()
-    workers = [cb.spawn(work, number, sender) for number in range(1, 5)]
+    # instead of: done, results = [interpreters.create_queue()] * 2
+    done, results = crossbuf.channel()
+    workers = [interpreters.create().call_in_thread(work, number, done) for number in range(1, 5)]
     squares: dict[int, int] = {}
     idle = 0
     while len(squares) < len(workers):
         try:
             number, square = results.get(timeout=0.02)
-        except cb.Empty:
+        except interpreters.QueueEmpty:
             idle += 1
             continue
         squares[number] = square
     for worker in workers:
         worker.join()
-    print(f"results {squares}, looked up from waiting: {idle > 0}")
+    print(f"results {dict(sorted(squares.items()))}, looked up from waiting: {idle > 0}")
 
 
 if __name__ == "__main__":

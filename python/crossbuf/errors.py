@@ -13,8 +13,8 @@ Error
 │   ├── Closed                          you closed this end
 │   ├── Broken                          the other side is gone: nobody can receive
 │   ├── Ended            (EOFError)     the other side is done: no message is left and none will come
-│   ├── Empty            (queue.Empty)  no message within the time given
-│   └── Full             (queue.Full)   no room within the time given
+│   ├── Empty            (queue.Empty)  no message within the time given; on 3.14 and later an interpreters.QueueEmpty, too
+│   └── Full             (queue.Full)   no room within the time given; on 3.14 and later an interpreters.QueueFull, too
 ├── ServiceError         (LookupError)  a published name is taken, unknown, or no name
 ├── InterpreterError     (RuntimeError)
 │   ├── ExecutionFailed                 code in another interpreter raised; its traceback is in the text
@@ -22,12 +22,20 @@ Error
 └── IsolationError       (ImportError)  a package cannot be loaded from private copies in this interpreter
 ```
 
-Each class also inherits the builtin that fits, so code written for `queue.Queue` or for `MemoryError` works unchanged.
+Each class also inherits the builtin that fits, so code written for `queue.Queue`, for the queues of `concurrent.interpreters` or for
+`MemoryError` works unchanged.
 The texts name the values seen and the way out. A bad shape is a plain ValueError, an index out of bounds a plain IndexError and a
 system call that was refused an OSError, as elsewhere in Python.
 """
 
-import queue
+import sys
+
+if sys.version_info >= (3, 14):
+    from concurrent.interpreters import QueueEmpty as _QueueEmpty
+    from concurrent.interpreters import QueueFull as _QueueFull
+else:
+    from queue import Empty as _QueueEmpty
+    from queue import Full as _QueueFull
 
 
 class Error(Exception):
@@ -84,11 +92,11 @@ class Ended(ChannelError, EOFError):
     """The other side is done: every Sender is closed or gone and all messages were received. `for` ends here by itself."""
 
 
-class Empty(ChannelError, queue.Empty):
+class Empty(ChannelError, _QueueEmpty):
     """No message came within the time given. Senders still exist, so one may come later."""
 
 
-class Full(ChannelError, queue.Full):
+class Full(ChannelError, _QueueFull):
     """There was no room within the time given. The message is still yours; receivers still exist."""
 
 

@@ -30,7 +30,7 @@ from types import TracebackType
 from typing import Self
 
 from . import _cautions, _forks
-from ._core import _unload_copies
+from ._core import _interpreter_closed, _interpreter_made
 from ._native_interpreters import REFUSED, UNSHAREABLE, Native, is_main
 from .errors import ExecutionFailed, InterpreterError, NotShareable
 
@@ -65,6 +65,7 @@ class Interpreter:
         self._native = native
         self._closed = False
         self.id = native.id
+        _interpreter_made(self.id)
         _open.add(self)
 
     def exec(self, code: str, /) -> None:
@@ -116,7 +117,7 @@ class Interpreter:
             raise self._refused("close", refusal) from refusal
         self._closed = True
         _open.discard(self)
-        if _unload_copies(self.id):
+        if _interpreter_closed(self.id):
             _cautions.interpreter_closed()
 
     def __enter__(self) -> Self:

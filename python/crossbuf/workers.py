@@ -97,7 +97,7 @@ class Worker[T]:
     def _wait(self, timeout: float | None) -> None:
         """Until it has ended. Raises `Empty` when it has not in time."""
         with contextlib.suppress(Ended):
-            self._running.recv(timeout)
+            self._running._await_thread(timeout)
         self._thread.join()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-//! The memory itself: one sparse memfd and two views of it, and the view of another process's. Nothing else in the core maps memory.
+//! The memory itself: one sparse memfd and two views of it, and the view of another process's. The core maps no other memory that users see.
 //!
 //! ```text
 //!             memfd, sealed: cannot grow or shrink

@@ -7,6 +7,7 @@
 //! send_or_call -> sent
 //!              -> NoRoom  ~~> woken: try again
 //!              -> Offered ~~> woken: withdraw_offer says whether it was taken
+//! watch        ~~> woken: nobody is left to receive
 //! ```
 //!
 //! Each waker is called once, when it is that call's turn, when no turn can come any more, or when its end is closed. Who was woken tries
@@ -115,6 +116,17 @@ impl<T: Cargo> Core<T> {
         sent
     }
 
+    /// Has `waker` called once nobody is left to receive; also when the end is closed.
+    pub(crate) fn watch(&self, gate: &Gate, waker: Arc<dyn Waker>) {
+        let mut state = self.lock();
+        if gate.is_closed() {
+            drop(state);
+            return waker.wake();
+        }
+        state.watch(gate, waker);
+        self.release(state);
+    }
+
     /// Takes back an offer made by `send_or_call`, and its waker; `None` when somebody has received it.
     pub(crate) fn withdraw_offer(&self, serial: u64) -> Option<T> {
         let mut state = self.lock();
@@ -198,6 +210,13 @@ impl Sender {
         match self.0.hosted() {
             Some((local, core)) => core.send_or_call(&local.gate, message, waker),
             None => Err(Unsent::Refused(Refused { item: message, why: Refusal::Inherited })),
+        }
+    }
+
+    /// Has `waker` called once nobody is left to receive; also when this end is closed.
+    pub(crate) fn watch(&self, waker: Arc<dyn Waker>) {
+        if let Some((local, core)) = self.0.hosted() {
+            core.watch(&local.gate, waker);
         }
     }
 

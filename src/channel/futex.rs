@@ -1,10 +1,10 @@
 //! A word on which threads sleep: the kernel's futex in production, a lock and a condition variable under loom.
 
 #[cfg(not(loom))]
-pub(crate) use system::Futex;
+pub(crate) use system::{Futex, sleep_on_any, wake_one};
 
 #[cfg(loom)]
-pub(crate) use model::Futex;
+pub(crate) use model::{Futex, sleep_on_any, wake_one};
 
 use super::outlook::Listen;
 
@@ -30,8 +30,9 @@ mod system {
     use std::time::Duration;
 
     use rustix::io::Errno;
-    use rustix::thread::futex::{self, Flags, Timespec};
+    use rustix::thread::futex::{self, Flags, Timespec, Wait, WaitFlags, WaitPtr, WaitvFlags};
     use rustix::time::{ClockId, clock_gettime};
+    use smallvec::SmallVec;
 
     use super::{Listen, Mask, Sleep};
     use crate::sync::{AtomicU32, Ordering};
@@ -51,9 +52,7 @@ mod system {
 
         /// Sleeps while the word is `seen`, at most for `time`.
         pub(crate) fn sleep(&self, seen: u32, mask: Mask, time: Option<Duration>) -> Sleep {
-            // This form of the call takes an absolute time of the monotonic clock.
-            let until = time.and_then(|time| clock_gettime(ClockId::Monotonic).checked_add(Timespec::try_from(time).ok()?));
-            match futex::wait_bitset(&self.0, Flags::PRIVATE, seen, until.as_ref(), mask) {
+            match futex::wait_bitset(&self.0, Flags::PRIVATE, seen, end_of(time).as_ref(), mask) {
                 Err(Errno::INTR) => Sleep::Signal,
                 Err(Errno::TIMEDOUT) => Sleep::Elapsed,
                 // AGAIN says that the word had changed. Any other error can only be a kernel without futexes: looking again is safe.
@@ -70,6 +69,43 @@ mod system {
             // It fails for bad addresses only; this one is our own. The kernel reads the count as a signed number.
             let _ = futex::wake_bitset(&self.0, Flags::PRIVATE, count.min(i32::MAX as u32), mask);
         }
+    }
+
+    /// The calls used here take an absolute time of the monotonic clock; `None` is for ever.
+    fn end_of(time: Option<Duration>) -> Option<Timespec> {
+        time.and_then(|time| clock_gettime(ClockId::Monotonic).checked_add(Timespec::try_from(time).ok()?))
+    }
+
+    /// Sleeps while all words are as they were seen, at most for `time`: `own` is of this process, `shared` are in memory that other processes
+    /// have as well. `None` where the kernel cannot (before Linux 5.16, or more than 128 words).
+    pub(crate) fn sleep_on_any<'w>(
+        own: (&AtomicU32, u32),
+        shared: impl Iterator<Item = (&'w AtomicU32, u32)>,
+        time: Option<Duration>,
+    ) -> Option<Sleep> {
+        let wait = |(word, seen): (&AtomicU32, u32), flags| {
+            let mut wait = Wait::new();
+            wait.val = u64::from(seen);
+            wait.uaddr = WaitPtr::new(word.as_ptr().cast());
+            wait.flags = flags;
+            wait
+        };
+        let mut words: SmallVec<[Wait; 8]> = SmallVec::new();
+        words.push(wait(own, WaitFlags::SIZE_U32 | WaitFlags::PRIVATE));
+        words.extend(shared.map(|word| wait(word, WaitFlags::SIZE_U32)));
+        match futex::waitv(&words, WaitvFlags::empty(), end_of(time).as_ref(), ClockId::Monotonic) {
+            // AGAIN says that a word had changed.
+            Ok(_) | Err(Errno::AGAIN) => Some(Sleep::Woken),
+            Err(Errno::INTR) => Some(Sleep::Signal),
+            Err(Errno::TIMEDOUT) => Some(Sleep::Elapsed),
+            Err(_) => None,
+        }
+    }
+
+    /// Wakes one who sleeps on a shared word, in whatever process.
+    pub(crate) fn wake_one(word: &AtomicU32) {
+        // As above. The other process sleeps on the same word by another address.
+        let _ = futex::wake(word, Flags::empty(), 1);
     }
 }
 
@@ -132,4 +168,16 @@ mod model {
             }
         }
     }
+
+    /// There are no other processes under loom, so nobody listens to them.
+    pub(crate) fn sleep_on_any<'w>(
+        _own: (&AtomicU32, u32),
+        _shared: impl Iterator<Item = (&'w AtomicU32, u32)>,
+        _time: Option<Duration>,
+    ) -> Option<Sleep> {
+        None
+    }
+
+    /// As above.
+    pub(crate) fn wake_one(_word: &AtomicU32) {}
 }

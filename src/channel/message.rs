@@ -94,11 +94,6 @@ impl Message {
         Message { head: head.into(), attachments: attachments.into(), serial: 0 }
     }
 
-    /// The message with its number in a channel of another process.
-    pub(crate) fn numbered(self, serial: u64) -> Message {
-        Message { serial, ..self }
-    }
-
     /// A message of arbitrary bytes, to show that reading refuses what writing does not make. The ends and arrays of `attached` lie beside them.
     #[cfg(any(test, fuzzing))]
     pub fn from_raw(head: &[u8], attached: Message) -> Message {

@@ -73,8 +73,7 @@ pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Pati
 
 pub(crate) use self::{
     calls::{Lent, Unreceived, Unsent},
-    futex::ALL,
-    futex::Sleep,
+    futex::{ALL, Sleep, sleep_on_any, wake_one},
     gate::Side,
     inherited::{Kept, adopt_by, end_of, keep_ends},
     message::Attachment,

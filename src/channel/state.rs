@@ -73,6 +73,8 @@ pub(crate) struct State<T> {
     pub(super) receiving: Waiters,
     /// The senders without a thread whose offers lie in the queue, by the serial numbers of these.
     offered: Line,
+    /// Those on the sending side who want to hear that nobody is left to receive.
+    watching: Line,
     /// Threads whose offers were taken since the last `settle`.
     taken: u32,
     /// Calls that have their answer since the last `settle`: their offers were taken, or their ends closed.
@@ -97,6 +99,7 @@ impl<T> State<T> {
             sending: Waiters::default(),
             receiving: Waiters::default(),
             offered: Line::default(),
+            watching: Line::default(),
             taken: 0,
             answered: Vec::new(),
             lent: 0,
@@ -144,6 +147,7 @@ impl<T> State<T> {
         self.answered.extend(dismissed);
         if side == Side::Sending {
             self.answered.extend(self.offered.dismiss(gate));
+            self.answered.extend(self.watching.dismiss(gate));
         }
         if gate.disembark() {
             self.aboard -= 1;
@@ -165,6 +169,12 @@ impl<T> State<T> {
         }
     }
 
+    /// Has `waker` called when nobody is left to receive, or this end is closed.
+    pub(crate) fn watch(&mut self, gate: &Gate, waker: Arc<dyn Waker>) {
+        let key = self.sending.key();
+        self.watching.push(key, gate, waker);
+    }
+
     /// Takes out everything except offers, which belong to their senders.
     fn abandon(&mut self) -> VecDeque<T> {
         let (offers, sent): (VecDeque<_>, VecDeque<_>) = self.queue.drain(..).partition(|entry| entry.awaited);
@@ -177,6 +187,7 @@ impl<T> State<T> {
         let broken = self.is_broken();
         if broken {
             self.answered.extend(self.offered.drain());
+            self.answered.extend(self.watching.drain());
         }
         let messages = if self.is_ended() { usize::MAX } else { self.queue.len() };
         let receivers = self.receiving.promise(messages, &mut self.answered);

@@ -86,8 +86,8 @@ pub(super) struct Waiters {
     stirred: bool,
     /// Calls.
     line: Line,
-    /// The key of the next call.
-    next: u64,
+    /// The key of the last call.
+    last: u64,
     /// Calls that were told to try again and have not done so: the numbers of their ends.
     turns: Vec<u64>,
     /// When threads and calls wait, the next turn is a call's.
@@ -113,10 +113,15 @@ impl Waiters {
 
     /// Puts a call in line.
     pub(super) fn call(&mut self, gate: &Gate, waker: Arc<dyn Waker>) -> CallKey {
-        let key = self.next;
-        self.next += 1;
+        let key = self.key();
         self.line.push(key, gate, waker);
         CallKey(key)
+    }
+
+    /// Larger than those before.
+    pub(super) fn key(&mut self) -> u64 {
+        self.last += 1;
+        self.last
     }
 
     /// Takes a call out of the line, or gives back the turn that it had.

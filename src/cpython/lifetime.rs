@@ -5,12 +5,14 @@
 //! the interpreter is cleared       ends made in it are closed, whoever may still hold them
 //! ```
 //! Python joins its threads before it runs `atexit` functions, so a thread that waits in `recv` would keep the process for ever.
-//! `threading` has a hook of its own that runs earlier. The main interpreter's hook speaks for the whole process: its threads may
-//! wait inside other interpreters, whose own hooks run only once they are through.
+//! `threading` has a hook of its own that runs earlier. An interpreter's hook speaks for the interpreters that it made, too, and for
+//! theirs: its threads may wait inside them, and their own hooks run only once they are through. That of the main one speaks for the
+//! whole process, whoever made the others.
 
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 use std::ffi::c_int;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3_ffi as ffi;
 
@@ -20,16 +22,20 @@ use crate::channel::{WeakEnd, wake_everyone};
 use crate::sync::{AtomicBool, Ordering};
 
 /// The interpreters of this process, and whether it ends.
-static PROCESS: Mutex<Process> = Mutex::new(Process { ending: false, interpreters: Vec::new() });
+static PROCESS: Mutex<Process> = Mutex::new(Process { ending: false, interpreters: Vec::new(), makers: BTreeMap::new() });
 
 struct Process {
     ending: bool,
     interpreters: Vec<Weak<Lifetime>>,
+    /// By the number of an interpreter, who made it, until it is closed. CPython never gives a number twice.
+    makers: BTreeMap<i64, Arc<Lifetime>>,
 }
 
 /// One interpreter's life. It outlives the interpreter as long as somebody looks at it.
 pub(super) struct Lifetime {
     is_main: bool,
+    /// Who made it; `None` for those that were made without crossbuf.
+    maker: Option<Arc<Lifetime>>,
     /// Set once its threads are about to be joined.
     ending: AtomicBool,
     ends: Mutex<Ends>,
@@ -45,8 +51,10 @@ struct Ends {
 impl Lifetime {
     /// The life of the interpreter to which this thread is attached.
     pub(super) fn current(py: Attached<'_>) -> PyResult<Arc<Lifetime>> {
+        let id = interpreter_id(py);
         let lifetime = kept(py, || Lifetime {
-            is_main: interpreter_id(py) == 0,
+            is_main: id == 0,
+            maker: process().makers.get(&id).cloned(),
             ending: AtomicBool::new(false),
             ends: Mutex::new(Ends { known: Vec::new(), sweep_at: 64 }),
         })?;
@@ -56,7 +64,7 @@ impl Lifetime {
 
     /// Makes the main interpreter's hook reach this one; a second time changes nothing.
     fn join_process(self: &Arc<Lifetime>) {
-        let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = process();
         if process.interpreters.iter().any(|other| std::ptr::eq(other.as_ptr(), &raw const **self)) {
             return;
         }
@@ -65,9 +73,24 @@ impl Lifetime {
         if self.is_main {
             // A program that embeds Python may start it again after it has ended.
             process.ending = false;
-        } else if process.ending {
+        } else if process.ending || self.makers().any(Lifetime::is_ending) {
             self.ending.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that this interpreter has made another one.
+    pub(super) fn made(self: &Arc<Lifetime>, interpreter: i64) {
+        process().makers.insert(interpreter, Arc::clone(self));
+    }
+
+    /// Notes that an interpreter which this one has made is closed.
+    pub(super) fn closed(interpreter: i64) {
+        process().makers.remove(&interpreter);
+    }
+
+    /// Who made it, who made that one, and so on.
+    fn makers(&self) -> impl Iterator<Item = &Lifetime> {
+        std::iter::successors(self.maker.as_deref(), |maker| maker.maker.as_deref())
     }
 
     pub(super) fn is_main(&self) -> bool {
@@ -83,17 +106,18 @@ impl Lifetime {
         &self.ending
     }
 
-    /// Calls off all waiting: in this interpreter or, if it is the main one, in all of the process.
+    /// Calls off all waiting: in this interpreter and those that come from it or, if it is the main one, in all of the process.
     fn end_waits(&self) {
-        if self.is_main {
-            let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-            process.ending = true;
-            for interpreter in process.interpreters.iter().filter_map(Weak::upgrade) {
-                interpreter.ending.store(true, Ordering::Relaxed);
-            }
-        }
+        let mut process = process();
+        process.ending |= self.is_main;
         // Relaxed: waking takes each channel's lock, and those who wait look at the flag after they took it.
         self.ending.store(true, Ordering::Relaxed);
+        for other in process.interpreters.iter().filter_map(Weak::upgrade) {
+            if self.is_main || other.makers().any(|maker| std::ptr::eq(maker, self)) {
+                other.ending.store(true, Ordering::Relaxed);
+            }
+        }
+        drop(process);
         wake_everyone();
     }
 
@@ -106,6 +130,10 @@ impl Lifetime {
         }
         ends.known.push(end);
     }
+}
+
+fn process() -> MutexGuard<'static, Process> {
+    PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Keepsake for Lifetime {

@@ -6,10 +6,11 @@ use pyo3_ffi as ffi;
 
 use crate::process;
 
+use super::lifetime::Lifetime;
 use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, detach, entry, methods};
 use super::state::{self, State};
-use super::types::{arena, array, connection, ends, service};
-use super::{handles, isolation, records, shareable, tickets};
+use super::types::{arena, connection, ends, service};
+use super::{handles, isolation, records, shareable, tickets, waiting};
 
 methods! {
     static FUNCTIONS for &State {
@@ -27,10 +28,11 @@ methods! {
         noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
         noargs "_hurry" => hurry, "_hurry($module, /)\n--\n\nSends now what Sender._post_later put off.";
         noargs "_is_ending" => is_ending, "_is_ending($module, /)\n--\n\nWhether this interpreter is about to join its threads, so that nobody may wait in channels any more.";
+        one "_interpreter_made" => interpreter_made, "_interpreter_made($module, interpreter, /)\n--\n\nNotes that this interpreter has made another, so that it can end the waits there when it ends itself.";
+        one "_interpreter_closed" => interpreter_closed, "_interpreter_closed($module, interpreter, /)\n--\n\nForgets who made an interpreter, and unloads its copies. Returns how many it had.";
         fast "_load_copy" => isolation::load_copy, "_load_copy($module, spec, single_phase, unloadable, /)\n--\n\nThe module of the spec, of a copy that belongs to this interpreter. Raises IsolationError.";
         one "_execute_copy" => isolation::execute_copy, "_execute_copy($module, module, /)\n--\n\nRuns the second phase of a module that _load_copy gave.";
         noargs "_copies" => isolation::copies, "_copies($module, /)\n--\n\nA (name, path, bytes) for each copy that this interpreter has.";
-        one "_unload_copies" => isolation::unload_copies, "_unload_copies($module, interpreter, /)\n--\n\nUnloads the copies of an interpreter that was closed. Returns how many it had.";
         one "_hold_openblas" => isolation::hold_openblas, "_hold_openblas($module, threads, /)\n--\n\nSets the threads of each OpenBLAS in this process, also of those loaded later, until it is released.";
         noargs "_release_openblas" => isolation::release_openblas, "_release_openblas($module, /)\n--\n\nGives each OpenBLAS its threads back, when nobody holds the limit any more.";
         noargs "_pause" => pause, "_pause($module, /)\n--\n\nStops the thread that serves other processes, until _resume().";
@@ -61,8 +63,8 @@ fn open(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<O
     const SIGNATURE: Signature<1> = Signature { function: "open", names: ["handle"], required: 1, positional: 1 };
     let [handle] = arguments.bind(py, &SIGNATURE)?;
     let handle = handles::from_python(py, &state.errors, handle.expect("bind checks what is required"))?;
-    let opened = detach(py, || process::open(&handle)).map_err(|error| state.errors.raise(py, &error))?;
-    array::wrap(py, state, opened)
+    let asked = detach(py, || process::begin_open(&handle)).map_err(|error| state.errors.raise(py, &error))?;
+    waiting::answer(py, state, asked)?.into_python(py, state)
 }
 
 fn statistics(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
@@ -100,6 +102,17 @@ fn hurry(_: &State, py: Attached<'_>) -> PyResult<Owned> {
 
 fn is_ending(state: &State, py: Attached<'_>) -> PyResult<Owned> {
     Ok(Owned::bool(py, state.lifetime.is_ending()))
+}
+
+fn interpreter_made(state: &State, py: Attached<'_>, interpreter: Borrowed<'_>) -> PyResult<Owned> {
+    state.lifetime.made(interpreter.as_i64(py)?);
+    Ok(Owned::none(py))
+}
+
+fn interpreter_closed(state: &State, py: Attached<'_>, interpreter: Borrowed<'_>) -> PyResult<Owned> {
+    let copies = isolation::unload_copies(state, py, interpreter)?;
+    Lifetime::closed(interpreter.as_i64(py)?);
+    Ok(copies)
 }
 
 fn pause(_: &State, py: Attached<'_>) -> PyResult<Owned> {

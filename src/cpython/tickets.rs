@@ -15,6 +15,7 @@ use super::safe::{Arguments, Attached, Borrowed, Owned, PyResult, Raised, Signat
 use super::shareable::Shared;
 use super::state::State;
 use super::types::array;
+use super::waiting;
 use crate::process;
 
 /// What a ticket begins with. A later form of tickets has another mark.
@@ -49,8 +50,8 @@ pub(super) fn reduce_ndarray(state: &State, py: Attached<'_>, object: Borrowed<'
 /// The Array or end that a ticket stands for. Errors with HandleError when it is no ticket, StaleHandle when what it stood for is gone.
 pub(super) fn redeem(py: Attached<'_>, state: &State, ticket: Borrowed<'_>) -> PyResult<Owned> {
     let ticket = checked(py, state, ticket)?;
-    let shared = detach(py, || process::redeem(ticket)).map_err(|error| state.errors.raise(py, &error))?;
-    shared.into_python(py, state)
+    let asked = detach(py, || process::begin_redeem(ticket)).map_err(|error| state.errors.raise(py, &error))?;
+    waiting::answer(py, state, asked)?.into_python(py, state)
 }
 
 /// Gives up a ticket of this process that nobody will redeem, without waiting for others. Errors with HandleError when it is no ticket.

@@ -13,10 +13,20 @@ use std::time::{Duration, Instant};
 
 use super::safe::{Attached, Borrowed, PyResult, Raised, detach, run_signal_handlers};
 use super::state::State;
-use crate::channel::{Message, Patience, RecvError, SendError};
+use crate::channel::{Attachment, Message, Outcome, Patience, RecvError, SendError};
+use crate::process::Asked;
 
 /// How long a signal may go unnoticed at worst.
 const SLICE: Duration = Duration::from_millis(200);
+
+/// What the end of the interpreter does to a call that waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtExit {
+    /// It raises SystemExit: what it waits for may never come.
+    GivesUp,
+    /// It waits on, for what threads will do that Python joins at exit.
+    GoesOn,
+}
 
 /// How long a call may wait.
 #[derive(Clone, Copy)]
@@ -78,8 +88,8 @@ pub(super) fn send(py: Attached<'_>, state: &State, sender: &crate::Sender, mess
         (Err(SendError::Full { message, .. }), Timeout::Until(_) | Timeout::Forever) => *message,
         (Err(refused), _) => return Err(state.errors.not_sent(py, &refused)),
     };
-    let supervision = Supervision::begin(py, state)?;
-    let patience = supervision.patience(state, timeout);
+    let supervision = Supervision::begin(py, state, AtExit::GivesUp)?;
+    let patience = supervision.patience(state, timeout, AtExit::GivesUp);
     loop {
         match detach(py, || sender.send_patient(message, &patience)) {
             Ok(()) => return Ok(()),
@@ -91,20 +101,46 @@ pub(super) fn send(py: Attached<'_>, state: &State, sender: &crate::Sender, mess
 }
 
 /// Receives. Errors with Empty, Closed, Ended.
-pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receiver, timeout: Timeout) -> PyResult<Message> {
+pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receiver, timeout: Timeout, at_exit: AtExit) -> PyResult<Message> {
     match (try_receive(py, receiver, timeout), timeout) {
         (Ok(message), _) => return Ok(message),
         (Err(RecvError::Empty { .. }), Timeout::Until(_) | Timeout::Forever) => {}
         (Err(absence), _) => return Err(state.errors.not_received(py, &absence)),
     }
-    let supervision = Supervision::begin(py, state)?;
-    let patience = supervision.patience(state, timeout);
+    let supervision = Supervision::begin(py, state, at_exit)?;
+    let patience = supervision.patience(state, timeout, at_exit);
     loop {
         // A message that has come counts more than a signal: the handler runs when the call is over.
         match detach(py, || receiver.recv_patient(&patience)) {
             Ok(message) => return Ok(message),
             Err(RecvError::Interrupted) => supervision.interrupted(py)?,
             Err(absence) => return Err(state.errors.not_received(py, &absence)),
+        }
+    }
+}
+
+/// Waits for what another process has been asked for, or has it already.
+pub(super) fn answer(py: Attached<'_>, state: &State, asked: Asked<'_>) -> PyResult<Attachment> {
+    match asked {
+        Asked::Found(found) => Ok(found),
+        // Called off when the wait is given up.
+        Asked::Waiting(mut request) => attend(py, state, |patience| request.wait(patience)),
+    }
+}
+
+/// Waits by `wait`, which goes on where it was interrupted.
+pub(super) fn attend<T: Send>(
+    py: Attached<'_>,
+    state: &State,
+    mut wait: impl FnMut(&Patience<'_>) -> Result<crate::Result<T>, Outcome> + Send,
+) -> PyResult<T> {
+    let supervision = Supervision::begin(py, state, AtExit::GivesUp)?;
+    let patience = supervision.patience(state, Timeout::Forever, AtExit::GivesUp);
+    loop {
+        match detach(py, || wait(&patience)) {
+            Ok(done) => return done.map_err(|error| state.errors.raise(py, &error)),
+            Err(Outcome::Cancelled) => return Err(state.errors.not_received(py, &RecvError::Cancelled)),
+            Err(_) => supervision.interrupted(py)?,
         }
     }
 }
@@ -140,9 +176,9 @@ enum Supervision {
 
 impl Supervision {
     /// Errors with SystemExit when nobody may wait any more.
-    fn begin(py: Attached<'_>, state: &State) -> PyResult<Supervision> {
+    fn begin(py: Attached<'_>, state: &State, at_exit: AtExit) -> PyResult<Supervision> {
         state.exit_hook.stay_first(py, &state.lifetime);
-        if state.lifetime.is_ending() {
+        if state.lifetime.is_ending() && at_exit == AtExit::GivesUp {
             return Err(state.errors.not_received(py, &RecvError::Cancelled));
         }
         Ok(match (is_main_thread(), state.lifetime.is_main()) {
@@ -152,11 +188,11 @@ impl Supervision {
         })
     }
 
-    fn patience<'a>(&self, state: &'a State, timeout: Timeout) -> Patience<'a> {
+    fn patience<'a>(&self, state: &'a State, timeout: Timeout, at_exit: AtExit) -> Patience<'a> {
         Patience {
             deadline: if let Timeout::Until(end) = timeout { Some(end) } else { None },
             slice: matches!(self, Supervision::Handlers).then_some(SLICE),
-            cancelled: Some(state.lifetime.ending()),
+            cancelled: (at_exit == AtExit::GivesUp).then(|| state.lifetime.ending()),
         }
     }
 

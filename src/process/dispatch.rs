@@ -9,10 +9,10 @@ use super::call::Reply;
 use super::here::{Here, Late};
 use super::lane::Lane;
 use super::packing::{NO_TOKEN, Unpacked, check_dtype};
-use super::peer::{Delivery, Forwarded, Hosted, Peer};
-use super::turns::Turn;
+use super::peer::{Audience, Delivery, Forwarded, Hosted, Peer};
+use super::turns::{Loss, Turn};
 use super::wire::{ArrayPart, Flaw, Origin, Packet, Part, Thing, Token, Verdict};
-use crate::channel::Attachment;
+use crate::channel::{Attachment, Message};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::{Array, Receiver, Sender};
@@ -86,7 +86,11 @@ impl Peer {
             },
             Packet::Settled { fork } => drop(here.settle(&fork)),
             Packet::Close { end } => {
-                let closed = self.talk().ends.remove(&end);
+                let closed = {
+                    let mut talk = self.talk();
+                    talk.watched.remove(&end);
+                    talk.ends.remove(&end)
+                };
                 if let Some(hosted) = closed {
                     hosted.close();
                 }
@@ -106,13 +110,20 @@ impl Peer {
             Packet::Put { request, end, waits, body } => {
                 let (parts, head) = self.unpack_body(&body)?;
                 let sender = match self.hosted(end) {
-                    Some(Hosted::Sender(sender)) => sender,
+                    Some(Hosted::Sender(sender)) => Some(sender),
                     Some(Hosted::Receiver(_)) => return Err(Flaw::Text(format!("end {end} receives, and was asked to send"))),
-                    None => {
-                        self.answer_closed(request);
-                        return Ok(());
-                    }
+                    None => None,
                 };
+                if request == 0 {
+                    return self.put_at_once(end, sender.as_deref(), parts, &head);
+                }
+                let Some(sender) = sender else {
+                    self.answer_closed(request);
+                    return Ok(());
+                };
+                if sender.capacity().is_none() && self.talk().watched.insert(end) {
+                    Loss::watch(self, end, &sender);
+                }
                 let late = parts.iter().any(|part| matches!(part, Unpacked::Elsewhere(..)));
                 if late {
                     Turn::arriving(self, request);
@@ -180,7 +191,26 @@ impl Peer {
                 Unpacked::Gone(why) => drop(self.answer(request, Reply::Verdict(Verdict::Stale, why))),
                 Unpacked::Elsewhere(..) => return Err(Flaw::Text("what was granted lies with a third process".to_owned())),
             },
+            Packet::Lost { end } => {
+                // One that is closed here is nobody's.
+                self.talk().audience.entry(end).and_modify(|audience| *audience = Audience::Gone);
+            }
             Packet::Answer { request, verdict, text } => drop(self.answer(request, Reply::Verdict(verdict, text.to_owned()))),
+        }
+        Ok(())
+    }
+
+    /// Sends what nobody waits to hear of.
+    fn put_at_once(&self, end: u64, sender: Option<&Sender>, parts: Vec<Unpacked>, head: &[u8]) -> Result<(), Flaw> {
+        let here = |part| if let Unpacked::Here(part) = part { Some(part) } else { None };
+        let parts: Option<Vec<_>> = parts.into_iter().map(here).collect();
+        let may_wait = parts.is_none() || sender.is_some_and(|sender| sender.capacity().is_some());
+        let (Some(parts), false) = (parts, may_wait) else {
+            return Err(Flaw::Text(format!("what is put into end {end} may have to wait, and needs a request")));
+        };
+        if let Some(sender) = sender {
+            // Of receivers that are gone it is told once.
+            let _ = sender.try_send(Message::from_parts(head, parts));
         }
         Ok(())
     }
@@ -196,7 +226,7 @@ impl Peer {
     }
 
     /// A message came for a request of ours.
-    fn delivered(&self, request: u64, delivery: u64, message: Result<crate::channel::Message, String>) {
+    fn delivered(&self, request: u64, delivery: u64, message: Result<Message, String>) {
         let unclaimed = match message {
             Ok(message) => self.answer(request, Reply::Delivered { delivery, message }).is_some(),
             // A part of it lies with a process that is gone. The host finds that out, too, and then has another way; whoever waits asks again.

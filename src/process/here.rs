@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::identity;
 use crate::offset::{Address, ArenaId};
 use crate::per_process::PerProcess;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 static HERE: PerProcess<Here> = PerProcess::new();
 
@@ -38,9 +38,7 @@ pub(super) struct Here {
     late: Mutex<Vec<Late>>,
     services: Mutex<Services>,
     lifelines: Mutex<Lifelines>,
-    /// Threads that look at what others write.
-    pub(super) lookers: AtomicU32,
-    /// Whether one of them sleeps on the bells.
+    /// Whether a thread sleeps on the bells of conversations.
     pub(super) listening: AtomicBool,
 }
 
@@ -91,7 +89,6 @@ pub(super) fn here() -> Result<&'static Here> {
                 late: Mutex::default(),
                 services: Mutex::default(),
                 lifelines: Mutex::default(),
-                lookers: AtomicU32::new(0),
                 listening: AtomicBool::new(false),
             })
         }
@@ -199,9 +196,12 @@ impl Here {
         lookable.get_or_insert_with(|| all.values().cloned().collect()).clone()
     }
 
-    /// The other side has said its name.
+    /// The other side has said its name, or is known by it. A conversation that is over by now is not kept.
     pub(super) fn introduce(&self, peer: &Arc<Peer>, address: Address) {
-        lock(&self.peers).by_address.entry(address).or_insert_with(|| peer.clone());
+        let mut peers = lock(&self.peers);
+        if peers.all.contains_key(&peer.id) {
+            peers.by_address.entry(address).or_insert_with(|| peer.clone());
+        }
     }
 
     fn introduced(&self, address: Address) -> Option<Arc<Peer>> {

@@ -13,8 +13,9 @@ use super::peer::Peer;
 use super::ring::Next;
 use super::socket::{self, LONGEST, Received};
 use super::wire::{Flaw, Packet};
-use crate::sync::Ordering;
 
+/// So many packets of one conversation in a look.
+const GLANCE: usize = 8;
 /// So many packets may come through the socket before the words that say where they belong.
 const PUT_BY: usize = 1024;
 
@@ -60,6 +61,13 @@ impl Peer {
         self.lane.get().is_some_and(|lane| lane.incoming().has_next())
     }
 
+    /// Reads what has come by now, unless somebody else does.
+    pub(super) fn glance_at_news(self: &Arc<Self>, here: &'static Here) {
+        if self.has_news() {
+            self.glance(here, GLANCE);
+        }
+    }
+
     /// Nobody has to ring: somebody looks.
     pub(super) fn disarm(&self) {
         if let Some(lane) = self.lane.get() {
@@ -67,8 +75,15 @@ impl Peer {
         }
     }
 
+    /// Nobody sleeps on the bell any more.
+    pub(super) fn stop_listening(&self) {
+        if let Some(lane) = self.lane.get() {
+            lane.incoming().stop_listening();
+        }
+    }
+
     /// Reads from the ring, unless somebody else does.
-    pub(super) fn glance(self: &Arc<Self>, here: &'static Here, most: usize) {
+    fn glance(self: &Arc<Self>, here: &'static Here, most: usize) {
         let inbox = match self.inbox.try_lock() {
             Ok(inbox) => inbox,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -77,7 +92,7 @@ impl Peer {
         self.read_ring(here, inbox, most);
     }
 
-    /// Nobody looks any more: the other side has to ring from now on. Reads what came before that.
+    /// Somebody stops looking: the other side has to ring from now on. Reads what came before that.
     pub(super) fn watch_again(self: &Arc<Self>, here: &'static Here) {
         while self.lane.get().is_some_and(|lane| lane.incoming().arm()) {
             let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,8 +135,8 @@ impl Peer {
             match self.read_one(here, &mut inbox) {
                 Ok(()) => {}
                 Err(Stop::Nothing) => {
-                    // Whoever looks sets the bell when it stops.
-                    let slept_in = here.lookers.load(Ordering::Relaxed) == 0 && self.lane.get().is_some_and(|lane| lane.incoming().arm());
+                    // Also while others look: who waits for them may have begun before this conversation, and not know of it.
+                    let slept_in = self.lane.get().is_some_and(|lane| lane.incoming().arm());
                     if !slept_in {
                         drop(inbox);
                         self.quench();

@@ -22,7 +22,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::call::Reply;
 use super::here::{Here, here, known};
 use super::packing;
-use super::ticket::PATIENCE;
+use super::request::PATIENCE;
 use super::wire::{Packet, Token};
 use crate::arena::{self, Block};
 use crate::channel::{Attachment, Kept as KeptEnds, Patience, Side, adopt_by, keep_ends};

@@ -7,26 +7,21 @@
 //! 2                        one thread that sleeps, of those that do  the writer wakes it by the bell itself, a futex both processes know
 //! 1                        the server's thread                      the writer sends a packet through the socket
 //! ```
-//! While anybody attends, the server's thread leaves the bells alone. Who stops as the last one sets them to 1, and reads what came before that.
-//! Should a bell say 1 while somebody attends, because two set it at once, the server's thread reads: that takes longer, no more.
+//! A bell says 0 only as long as somebody looks who has set it to 0, or was rung and has not read yet. Each of them sets it to 1 in the end,
+//! and reads what came before that; so does who stops to sleep on it, and nobody else takes a 2 away. So it does not matter who attends
+//! to which conversations at the same time: at worst a bell says 1 while somebody looks, and the server's thread is woken for nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use rustix::io::Errno;
-use rustix::thread::futex::{self, Wait, WaitFlags, WaitPtr, WaitvFlags};
-use rustix::time::{ClockId, Timespec, clock_gettime};
-use smallvec::SmallVec;
+use std::time::{Duration, Instant};
 
 use super::here::{Here, known};
+use super::lane::Lane;
 use super::peer::Peer;
-use super::ring::LISTENED;
-use crate::channel::{Listen, Look, Outlook, Sleep, attend_to};
+use super::ring::{LISTENED, Ring};
+use crate::channel::{Listen, Look, Outlook, Sleep, attend_to, sleep_on_any};
 use crate::sync::of_process::AtomicBool;
 use crate::sync::{AtomicU32, Ordering, fence};
 
-/// So many packets of one conversation in a look.
-const GLANCE: usize = 8;
 /// The kernel takes 128 words to sleep on.
 const MOST_CONVERSATIONS: usize = 100;
 
@@ -40,10 +35,7 @@ pub(super) fn begin_with_channels() {
 
 fn look() -> Option<Box<dyn Look>> {
     let attention = Attention::begin()?;
-    // The order of these counts and bells does not matter: see above.
-    if attention.is_first {
-        attention.peers.iter().for_each(|peer| peer.disarm());
-    }
+    attention.peers.iter().for_each(|peer| peer.disarm());
     Some(Box::new(attention))
 }
 
@@ -57,12 +49,10 @@ fn listen() -> Option<Box<dyn Listen>> {
     few.then(|| Box::new(listener) as Box<dyn Listen>)
 }
 
-/// The conversations that a thread attends to.
+/// The conversations that a thread attends to: those which there were when it began.
 struct Attention {
     here: &'static Here,
     peers: Arc<[Arc<Peer>]>,
-    /// Whether nobody else did when it began.
-    is_first: bool,
 }
 
 impl Attention {
@@ -72,23 +62,22 @@ impl Attention {
         if peers.is_empty() {
             return None;
         }
-        let is_first = here.lookers.fetch_add(1, Ordering::Relaxed) == 0;
-        Some(Attention { here, peers, is_first })
+        Some(Attention { here, peers })
+    }
+
+    fn rings(&self) -> impl Iterator<Item = Ring<'_>> {
+        self.peers.iter().filter_map(|peer| peer.lane.get()).map(Lane::incoming)
     }
 
     fn read(&self) {
-        for peer in self.peers.iter().filter(|peer| peer.has_news()) {
-            peer.glance(self.here, GLANCE);
-        }
+        self.peers.iter().for_each(|peer| peer.glance_at_news(self.here));
     }
 }
 
 impl Drop for Attention {
     fn drop(&mut self) {
-        if self.here.lookers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            for peer in self.peers.iter() {
-                peer.watch_again(self.here);
-            }
+        for peer in self.peers.iter() {
+            peer.watch_again(self.here);
         }
     }
 }
@@ -105,7 +94,9 @@ struct Listener(Option<Attention>, &'static Here);
 impl Drop for Listener {
     fn drop(&mut self) {
         // Before another begins, whose bells this one would set back.
-        self.0 = None;
+        if let Some(attention) = self.0.take() {
+            attention.peers.iter().for_each(|peer| peer.stop_listening());
+        }
         self.1.listening.store(false, Ordering::Relaxed);
     }
 }
@@ -113,17 +104,9 @@ impl Drop for Listener {
 impl Listen for Listener {
     fn sleep(&mut self, word: &AtomicU32, seen: u32, time: Option<Duration>) -> Sleep {
         let Some(attention) = &self.0 else { return Sleep::Woken };
-        let until = time.and_then(|time| clock_gettime(ClockId::Monotonic).checked_add(Timespec::try_from(time).ok()?));
-        let mut words: SmallVec<[Wait; 8]> = SmallVec::new();
+        let until = time.and_then(|time| Instant::now().checked_add(time));
         loop {
-            words.clear();
-            words.push(waiting(word, seen, WaitFlags::SIZE_U32 | WaitFlags::PRIVATE));
-            for peer in attention.peers.iter() {
-                if let Some(lane) = peer.lane.get() {
-                    lane.incoming().listen();
-                    words.push(waiting(lane.incoming().bell, LISTENED, WaitFlags::SIZE_U32));
-                }
-            }
+            attention.rings().for_each(|ring| ring.listen());
             fence(Ordering::SeqCst); // pairs with the one in `Ring::must_ring`: the writer sees the bell, or we see the packet
             if word.load(Ordering::Relaxed) != seen {
                 return Sleep::Woken;
@@ -132,24 +115,16 @@ impl Listen for Listener {
                 attention.read();
                 continue;
             }
-            match futex::waitv(&words, WaitvFlags::empty(), until.as_ref(), ClockId::Monotonic) {
-                Ok(_) | Err(Errno::AGAIN) => {}
-                Err(Errno::INTR) => return Sleep::Signal,
-                Err(Errno::TIMEDOUT) => return Sleep::Elapsed,
-                Err(_) => {
-                    // A kernel without this call. Whoever waits looks again, and sleeps in the old way.
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match sleep_on_any((word, seen), attention.rings().map(|ring| (ring.bell, LISTENED)), left) {
+                Some(Sleep::Woken) => {}
+                Some(ended) => return ended,
+                None => {
+                    // Whoever waits looks again, and sleeps in the old way.
                     ABLE.store(false, Ordering::Relaxed);
                     return Sleep::Woken;
                 }
             }
         }
     }
-}
-
-fn waiting(word: &AtomicU32, value: u32, flags: WaitFlags) -> Wait {
-    let mut wait = Wait::new();
-    wait.val = u64::from(value);
-    wait.uaddr = WaitPtr::new(word.as_ptr().cast());
-    wait.flags = flags;
-    wait
 }

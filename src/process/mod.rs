@@ -41,6 +41,7 @@ mod packing;
 mod peer;
 mod published;
 mod remote;
+mod request;
 mod ring;
 mod server;
 mod service;
@@ -63,6 +64,8 @@ pub use tickets::TicketStatistics;
 
 #[allow(unused_imports, reason = "the doors for the extension; without it nobody goes through")]
 pub(crate) use self::{
+    connection::{Dialling, Thing, dial},
     inheritance::{pause, resume, settle, watch_forks},
-    ticket::{forget, issue, redeem, serve},
+    request::{Asked, Request},
+    ticket::{begin_open, begin_redeem, forget, issue, serve},
 };

@@ -14,7 +14,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
-use rustix::thread::futex;
 
 use super::call::{Call, Pending, Reply};
 use super::inbox::Inbox;
@@ -25,12 +24,12 @@ use super::socket::{self, Credentials};
 use super::turns::Turn;
 use super::wire::{Packet, Token};
 use crate::arena::{ForeignArena, Lessor};
-use crate::channel::{Lent, Outcome, Patience, Spin};
+use crate::channel::{Lent, Outcome, Patience, Spin, wake_one};
 use crate::error::Error;
 use crate::forks::Birth;
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
-use crate::{Receiver, Sender};
+use crate::{Array, Receiver, Sender};
 
 /// Packets that may wait for the other process to read before we stop reading from it.
 const PATIENT: usize = 256;
@@ -123,6 +122,16 @@ pub(super) struct Delivery {
     pub(super) forwarded: Forwarded,
 }
 
+/// What we know of the receivers of a channel in the other process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// The other side was asked to tell when they are gone.
+    Asked,
+    /// They were there, and it will tell.
+    There,
+    Gone,
+}
+
 /// What both know of each other.
 #[derive(Default)]
 pub(super) struct Talk {
@@ -139,6 +148,10 @@ pub(super) struct Talk {
     orphaned: HashMap<ArenaId, (Mapped, usize)>,
     /// Ends that we keep for it.
     pub(super) ends: HashMap<u64, Hosted>,
+    /// Sending ends that it keeps for us, of channels without a limit: whether anybody is left to receive.
+    pub(super) audience: HashMap<u64, Audience>,
+    /// Those that we keep for it and shall tell it of.
+    pub(super) watched: HashSet<u64>,
     /// Our requests.
     pub(super) pending: HashMap<u64, Pending>,
     /// Its requests that wait in channels here.
@@ -250,6 +263,17 @@ impl Peer {
         self.post_with(packet, None);
     }
 
+    /// Whether it was sent, as there was room for it at once.
+    pub(super) fn post_at_once(&self, packet: &Packet<'_>) -> bool {
+        let outbox = self.outbox();
+        let sent = outbox.packets.is_empty() && (outbox.closed || self.transmit(&packet.write(), None, true));
+        drop(outbox);
+        if sent {
+            self.ring();
+        }
+        sent
+    }
+
     /// As `post`, with a descriptor beside the packet.
     pub(super) fn post_with(&self, packet: &Packet<'_>, descriptor: Option<&OwnedFd>) {
         self.post_quietly(packet, descriptor);
@@ -294,11 +318,20 @@ impl Peer {
         let Some(ring) = self.lane.get().map(Lane::outgoing) else { return };
         match ring.must_ring() {
             0 => {}
-            // It fails for bad addresses only, and this one is mapped. The other process sleeps on the same word by another address.
-            LISTENED => drop(futex::wake(ring.bell, futex::Flags::empty(), 1)),
+            LISTENED => wake_one(ring.bell),
             // A socket too full for it wakes the reader as well.
             _ => drop(socket::send(&self.socket, &Packet::Bell.write(), None)),
         }
+    }
+
+    /// Whether the array is leased from the other side, by this very conversation.
+    pub(super) fn has_leased(&self, array: &Array) -> bool {
+        array.block().lessor().is_some_and(|lessor| std::ptr::addr_eq(Arc::as_ptr(lessor), self))
+    }
+
+    /// Whether a thread of the other process sleeps until something comes. It gains nothing by our looking first.
+    fn is_listened_to(&self) -> bool {
+        self.lane.get().is_some_and(|lane| lane.outgoing().is_listened_to())
     }
 
     /// Sends what waits, as far as there is room.
@@ -340,7 +373,7 @@ impl Peer {
     }
 
     /// As `ask`; the other side is not told before somebody rings. Gives the number.
-    fn ask_quietly<'p>(&self, pending: Pending, packet: impl FnOnce(u64) -> Packet<'p>) -> u64 {
+    pub(super) fn ask_quietly<'p>(&self, pending: Pending, packet: impl FnOnce(u64) -> Packet<'p>) -> u64 {
         let request = self.number();
         let mut talk = self.talk();
         if let Some(why) = talk.gone.clone() {
@@ -367,17 +400,27 @@ impl Peer {
             Ok(reply) => return Ok(reply),
             Err(outcome) => outcome,
         };
-        let withdrawn = self.talk().pending.remove(&request);
-        if withdrawn.is_some() {
-            self.post(&Packet::Cancel { request });
+        if self.call_off(request) {
             return Err(outcome);
         }
         // It was answered just now, or is about to be: that takes no time.
         call.wait(&Patience::ENDLESS)
     }
 
+    /// Whether the request was not answered yet. Then it never will be: whatever comes is refused.
+    pub(super) fn call_off(&self, request: u64) -> bool {
+        let withdrawn = self.talk().pending.remove(&request);
+        if withdrawn.is_some() {
+            self.post(&Packet::Cancel { request });
+        }
+        withdrawn.is_some()
+    }
+
     /// Looks for the answer, and only when it does not come wakes those who will give it, and sleeps.
     pub(super) fn look_and_wait(&self, call: &Call, patience: &Patience<'_>) -> Result<Reply, Outcome> {
+        if self.is_listened_to() {
+            self.ring();
+        }
         if !self.spin.until(|| call.is_filled()) {
             self.ring();
         }

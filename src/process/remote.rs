@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::call::{Call, Pending, Reply};
 use super::here::here;
-use super::peer::{Forwarded, Peer};
+use super::peer::{Audience, Forwarded, Peer};
 use super::wire::{EndPart, Origin, Packet, Token, Verdict};
-use crate::channel::{Absence, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
+use crate::channel::{Absence, Attachment, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
 use crate::offset::Address;
 use crate::sync::{AtomicBool, Ordering};
 
@@ -59,6 +59,81 @@ impl Proxy {
         }
     }
 
+    /// Sends. The host is asked how it went, unless nothing can go wrong: see `needs_no_answer`.
+    fn put(&self, message: &Message, patience: Option<&Patience<'_>>) -> Result<(), Refusal> {
+        if self.is_closed() {
+            return Err(Refusal::Closed);
+        }
+        let gone = || Refusal::HostGone { host: self.host() };
+        let here = here().map_err(|_| gone())?;
+        if self.peer.is_inherited() {
+            return Err(Refusal::Inherited);
+        }
+        // What has come may say that all receivers are gone.
+        self.peer.glance_at_news(here);
+        let mut talk = self.peer.talk();
+        if talk.gone.is_some() {
+            drop(talk);
+            return Err(gone());
+        }
+        let audience = talk.audience.get(&self.end).copied();
+        if audience == Some(Audience::Gone) {
+            return Err(Refusal::Broken);
+        }
+        let mut forwarded = Forwarded::default();
+        let packed = match self.peer.pack(here, &mut talk, message, None, &mut forwarded) {
+            Ok(packed) => packed,
+            Err(error) => {
+                drop(talk);
+                forwarded.forget();
+                return Err(Refusal::NotPacked(error));
+            }
+        };
+        let (end, waits, body) = (self.end, patience.is_some(), packed.body());
+        // What does not fit is not on its way yet: its sender waits, until the host has read it.
+        if audience == Some(Audience::There)
+            && self.needs_no_answer(message)
+            && self.peer.post_at_once(&Packet::Put { request: 0, end, waits: false, body: body.clone() })
+        {
+            return Ok(());
+        }
+        let (request, call) = (self.peer.number(), Call::new());
+        talk.pending.insert(request, Pending::Caller(call.clone()));
+        // Whoever closes the end sets its flag first, and then takes the lock to clear up.
+        if self.capacity.is_none() && !self.is_closed() {
+            talk.audience.entry(end).or_insert(Audience::Asked);
+        }
+        drop(talk);
+        self.peer.post_quietly(&Packet::Put { request, end, waits, body }, None);
+        let why = match self.verdict(&call, request, patience.unwrap_or(&Patience::ENDLESS)) {
+            Ok(Reply::Verdict(Verdict::Done, _)) => {
+                let mut talk = self.peer.talk();
+                talk.audience.entry(end).and_modify(|audience| {
+                    if *audience == Audience::Asked {
+                        *audience = Audience::There;
+                    }
+                });
+                return Ok(());
+            }
+            Ok(Reply::Verdict(Verdict::OwnerGone, why)) => Refusal::NotPacked(crate::Error::StaleHandle { reason: why }),
+            Ok(Reply::Verdict(verdict, _)) => refusal(verdict),
+            Ok(_) => gone(),
+            Err(outcome) => Refusal::of(outcome).unwrap_or(Refusal::TimedOut),
+        };
+        forwarded.forget();
+        Err(why)
+    }
+
+    /// Whether a message is as good as sent once it is on its way. There is room for it in a channel without a limit, and all of its parts lie
+    /// with the two processes. What is left is that all receivers go meanwhile, which it could meet in the queue as well.
+    fn needs_no_answer(&self, message: &Message) -> bool {
+        let between_us = |part: &Attachment| match part {
+            Attachment::Array(array) => array.is_own() || self.peer.has_leased(array),
+            Attachment::Sender(_) | Attachment::Receiver(_) => false,
+        };
+        self.capacity.is_none() && message.parts().1.iter().all(between_us)
+    }
+
     fn host(&self) -> Arc<str> {
         self.peer.host().into()
     }
@@ -84,6 +159,7 @@ impl RemoteEnd for Proxy {
         // Relaxed: the channel's own order of events is made by its host.
         if !self.closed.swap(true, Ordering::Relaxed) && !self.peer.is_inherited() {
             self.peer.post(&Packet::Close { end: self.end });
+            self.peer.talk().audience.remove(&self.end);
             self.peer.stir();
         }
     }
@@ -131,44 +207,7 @@ impl RemoteEnd for Proxy {
 
     #[allow(clippy::result_large_err, reason = "what was not sent is about as large as the message")]
     fn send(&self, message: Message, patience: Option<&Patience<'_>>) -> Result<(), Refused<Message>> {
-        #[allow(clippy::result_large_err, reason = "as above")]
-        let refuse = |message, why| Err(Refused { item: message, why });
-        if self.is_closed() {
-            return refuse(message, Refusal::Closed);
-        }
-        let Ok(here) = here() else { return refuse(message, Refusal::HostGone { host: self.host() }) };
-        if self.peer.is_inherited() {
-            return refuse(message, Refusal::Inherited);
-        }
-        let (request, call) = (self.peer.number(), Call::new());
-        let mut talk = self.peer.talk();
-        if talk.gone.is_some() {
-            drop(talk);
-            return refuse(message, Refusal::HostGone { host: self.host() });
-        }
-        let mut forwarded = Forwarded::default();
-        let packed = match self.peer.pack(here, &mut talk, &message, None, &mut forwarded) {
-            Ok(packed) => packed,
-            Err(error) => {
-                drop(talk);
-                forwarded.forget();
-                return refuse(message, Refusal::NotPacked(error));
-            }
-        };
-        talk.pending.insert(request, Pending::Caller(call.clone()));
-        drop(talk);
-        self.peer.post_quietly(&Packet::Put { request, end: self.end, waits: patience.is_some(), body: packed.body() }, None);
-        let why = match self.verdict(&call, request, patience.unwrap_or(&Patience::ENDLESS)) {
-            Ok(Reply::Verdict(Verdict::Done, _)) => return Ok(()),
-            Ok(Reply::Verdict(Verdict::Full, _)) => Refusal::Full,
-            Ok(Reply::Verdict(Verdict::Broken, _)) => Refusal::Broken,
-            Ok(Reply::Verdict(Verdict::OwnerGone, why)) => Refusal::NotPacked(crate::Error::StaleHandle { reason: why }),
-            Ok(Reply::Verdict(..)) => Refusal::Closed,
-            Ok(_) => Refusal::HostGone { host: self.host() },
-            Err(outcome) => Refusal::of(outcome).unwrap_or(Refusal::TimedOut),
-        };
-        forwarded.forget();
-        refuse(message, why)
+        self.put(&message, patience).map_err(|why| Refused { item: message, why })
     }
 
     fn recv(&self, patience: Option<&Patience<'_>>) -> Result<Message, Absence> {
@@ -204,6 +243,15 @@ impl RemoteEnd for Proxy {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What a host's verdict means to whoever sends.
+fn refusal(verdict: Verdict) -> Refusal {
+    match verdict {
+        Verdict::Full => Refusal::Full,
+        Verdict::Broken => Refusal::Broken,
+        _ => Refusal::Closed,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Ring<'m> {
     pub(super) written: &'m AtomicU64,
     /// Words ever read; at most `written`, which is at most `words.len()` more.
     pub(super) read: &'m AtomicU64,
-    /// 0 while the reader looks by itself, [`RUNG`] when it must be told through the socket, [`LISTENED`] when it sleeps on this very word.
+    /// 0 while a reader looks by itself, [`RUNG`] when it must be told through the socket, [`LISTENED`] when it sleeps on this very word.
     pub(super) bell: &'m AtomicU32,
     /// 1 when the writer found no room and wants to be told.
     pub(super) thirst: &'m AtomicU32,
@@ -102,6 +102,11 @@ impl Ring<'_> {
         }
     }
 
+    /// Whether the reader sleeps on the bell. A hint.
+    pub(super) fn is_listened_to(&self) -> bool {
+        self.bell.load(Ordering::Relaxed) == LISTENED
+    }
+
     /// Takes the next packet into the buffer, which is made as long as it needs to be.
     pub(super) fn next(&self, buffer: &mut Vec<u8>) -> Next {
         let at = self.read.load(Ordering::Relaxed); // we are the reader
@@ -141,9 +146,9 @@ impl Ring<'_> {
         self.thirst.load(Ordering::Relaxed) == 1 && self.thirst.swap(0, Ordering::Relaxed) == 1
     }
 
-    /// Asks to be woken from now on; whether something came before that.
+    /// Asks to be woken from now on, unless somebody sleeps on the bell and will be; whether something came before that.
     pub(super) fn arm(&self) -> bool {
-        self.bell.store(RUNG, Ordering::Relaxed);
+        let _ = self.bell.compare_exchange(0, RUNG, Ordering::Relaxed, Ordering::Relaxed); // the fence orders it
         fence(Ordering::SeqCst); // pairs with the fence in `must_ring`: it sees the bell, or we see the packet
         self.has_next()
     }
@@ -153,9 +158,14 @@ impl Ring<'_> {
         self.bell.store(LISTENED, Ordering::Relaxed);
     }
 
-    /// Somebody looks: no ringing needed.
+    /// Nobody sleeps on the bell any more. To be followed by `arm`.
+    pub(super) fn stop_listening(&self) {
+        let _ = self.bell.compare_exchange(LISTENED, 0, Ordering::Relaxed, Ordering::Relaxed); // as in `arm`
+    }
+
+    /// Somebody looks, who arms it in the end: no ringing needed. Who sleeps on it stays to be woken.
     pub(super) fn disarm(&self) {
-        self.bell.store(0, Ordering::Relaxed); // at worst it is rung for nothing
+        let _ = self.bell.compare_exchange(RUNG, 0, Ordering::Relaxed, Ordering::Relaxed); // at worst it is rung for nothing
     }
 
     fn word(&self, at: u64) -> &AtomicU64 {

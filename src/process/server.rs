@@ -69,7 +69,7 @@ impl Server {
     /// Starts the thread.
     pub(super) fn start(&self, here: &'static Here) -> Result<()> {
         let (epoll, listener, stop) = (self.epoll.clone(), self.listener.clone(), self.stop.clone());
-        let thread = Thread { id: 0, here, epoll, listener, stop, pidfds: Vec::new(), ready: VecDeque::new() };
+        let thread = Thread { id: 0, here, epoll, listener, stop, pidfds: Vec::new(), ready: VecDeque::new(), deaf: Vec::new() };
         self.rest().running = Some(spawn(thread)?);
         Ok(())
     }
@@ -160,6 +160,8 @@ struct Thread {
     pidfds: Vec<(u64, OwnedFd)>,
     /// Conversations whose sockets may have more to read.
     ready: VecDeque<Arc<Peer>>,
+    /// Services, or 0, at which nobody could be accepted, since when.
+    deaf: Vec<(u64, Instant)>,
 }
 
 impl Thread {
@@ -211,6 +213,7 @@ impl Thread {
     fn timeout(&self) -> Option<rustix::event::Timespec> {
         let readable = self.ready.iter().any(|peer| !peer.is_stalled());
         let ticking = !self.ready.is_empty()
+            || !self.deaf.is_empty()
             || !self.here.late().is_empty()
             || self.here.tickets().any_orphaned()
             || self.here.all().iter().any(|peer| peer.unsent() > 0 || peer.has_lent());
@@ -234,15 +237,13 @@ impl Thread {
 
     fn accept(&mut self, service: u64) {
         let here = self.here;
-        let listener = match service {
-            0 => self.listener.clone(),
-            id => match here.services().listener(id) {
-                Some(listener) => listener,
-                None => return,
-            },
-        };
+        let Some(listener) = self.listener(service) else { return };
         // One at a time: the listener is watched by its level, so the others come up again.
-        let Ok(Some(socket)) = socket::accept(&listener) else { return };
+        let socket = match socket::accept(&listener) {
+            Ok(Some(socket)) => socket,
+            Ok(None) => return,
+            Err(_) => return self.turn_away(service, &listener),
+        };
         let Ok(credentials) = Credentials::of(&socket) else { return };
         if !credentials.is_same_user() {
             let ours = rustix::process::geteuid().as_raw();
@@ -258,6 +259,36 @@ impl Thread {
         }
         if let Ok(peer) = here.begin(socket, credentials, Role::Accepted) {
             self.watch_life(&peer);
+        }
+    }
+
+    /// Where that service, or with 0 this process, is dialled.
+    fn listener(&self, service: u64) -> Option<Arc<OwnedFd>> {
+        if service == 0 { Some(self.listener.clone()) } else { self.here.services().listener(service) }
+    }
+
+    /// There is no descriptor or memory for one more, and who dialled stays: without this the listener would wake this thread for ever.
+    fn turn_away(&mut self, service: u64, listener: &OwnedFd) {
+        if epoll::delete(&*self.epoll, listener).is_ok() {
+            self.deaf.push((service, Instant::now()));
+        }
+    }
+
+    /// Turns to those again who have waited for a while.
+    fn turn_back(&mut self) {
+        for index in (0..self.deaf.len()).rev() {
+            let (service, since) = self.deaf[index];
+            if since.elapsed() < TICK {
+                continue;
+            }
+            let watched = self
+                .listener(service)
+                .map(|listener| epoll::add(&*self.epoll, &listener, EventData::new_u64(service * KINDS + LISTENER), EventFlags::IN));
+            match watched {
+                Some(Err(_)) => self.deaf[index].1 = Instant::now(),
+                // Once it is closed nobody dials it.
+                Some(Ok(())) | None => drop(self.deaf.swap_remove(index)),
+            }
         }
     }
 
@@ -327,6 +358,7 @@ impl Thread {
     }
 
     fn keep_time(&mut self) {
+        self.turn_back();
         let now = Instant::now();
         let mut late = self.here.late();
         let over: Vec<_> = late.extract_if(.., |late| late.until <= now).collect();

@@ -10,16 +10,14 @@ use super::call::Reply;
 use super::here::{gone, here, known};
 use super::packing::{self, NO_TOKEN};
 use super::remote::Proxy;
+use super::request::{Asked, PATIENCE, Request};
 use super::tickets::TicketStatistics;
 use super::wire::{self, ArrayPart, EndPart, Origin, Packet, Part, Verdict};
-use crate::channel::{Attachment, Patience, RemoteEnd, Side};
+use crate::channel::{Attachment, RemoteEnd, Side};
 use crate::error::{Error, Result};
 use crate::handle::Handle;
 use crate::offset::Address;
 use crate::{Array, identity};
-
-/// How long an owner may take to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts this process's server, unless it runs: from now on others can reach it.
 pub(crate) fn serve() -> Result<()> {
@@ -31,18 +29,28 @@ pub(crate) fn serve() -> Result<()> {
 /// # Errors
 /// As [`Array::open`]; [`Error::StaleHandle`] when its process has ended, [`Error::OtherUser`], [`Error::System`].
 pub fn open(handle: &Handle) -> Result<Array> {
+    match begin_open(handle)?.finish()? {
+        Attachment::Array(array) => Ok(array),
+        _ => unreachable!("reading the answer has seen to it"),
+    }
+}
+
+/// As `open`, up to the waiting. What comes of it is an array.
+pub(crate) fn begin_open(handle: &Handle) -> Result<Asked<'static>> {
     let owner = handle.arena.process();
     if owner == identity::address()? {
-        return Array::open(handle);
+        return Array::open(handle).map(|array| Asked::Found(Attachment::Array(array)));
     }
     packing::check_dtype(&handle.meta)?;
     let Handle { arena, block, generation, offset, ref meta, seal } = *handle;
     let part =
         ArrayPart { origin: Origin::Yours, arena, block, generation, place: 0, len: 0, offset, meta: meta.clone(), seal, token: NO_TOKEN };
-    match request(owner, |request| Packet::Open { request, token: NO_TOKEN, handle: Some(part) })? {
-        Attachment::Array(array) => Ok(array),
+    let peer = here()?.reach(owner)?;
+    let packet = |request| Packet::Open { request, token: NO_TOKEN, handle: Some(part) };
+    Ok(Request::begin(&peer, packet, move |reply| match read(owner, reply)? {
+        array @ Attachment::Array(_) => Ok(array),
         _ => Err(Error::BadHandle { reason: format!("the process with pid {} has something else under it", owner.pid()) }),
-    }
+    }))
 }
 
 /// An array that this process may hand on: the array itself, or one that was inherited by `fork`, leased from the process it was inherited from.
@@ -53,16 +61,15 @@ pub fn adopt(array: &Array) -> Result<Array> {
     if array.is_inherited() { open(&array.handle()) } else { Ok(array.clone()) }
 }
 
-/// Asks another process for an array or end.
-fn request(owner: Address, packet: impl FnOnce(u64) -> Packet<'static>) -> Result<Attachment> {
-    let peer = here()?.reach(owner)?;
-    match peer.call(&Patience::of(PATIENCE), packet) {
-        Ok(Reply::Part(part)) => Ok(part),
-        Ok(Reply::Verdict(Verdict::Bad, reason)) => Err(Error::BadHandle { reason }),
-        Ok(Reply::Verdict(_, reason)) => Err(Error::StaleHandle { reason }),
-        Ok(Reply::Gone(why)) => Err(Error::StaleHandle { reason: why.to_string() }),
-        Ok(_) => Err(Error::BadHandle { reason: format!("the process with pid {} answered something else", owner.pid()) }),
-        Err(_) => Err(Error::StaleHandle { reason: format!("the process with pid {} has not answered for {PATIENCE:?}", owner.pid()) }),
+/// What an owner's answer means.
+fn read(owner: Address, reply: Option<Reply>) -> Result<Attachment> {
+    match reply {
+        Some(Reply::Part(part)) => Ok(part),
+        Some(Reply::Verdict(Verdict::Bad, reason)) => Err(Error::BadHandle { reason }),
+        Some(Reply::Verdict(_, reason)) => Err(Error::StaleHandle { reason }),
+        Some(Reply::Gone(why)) => Err(Error::StaleHandle { reason: why.to_string() }),
+        Some(_) => Err(Error::BadHandle { reason: format!("the process with pid {} answered something else", owner.pid()) }),
+        None => Err(Error::StaleHandle { reason: format!("the process with pid {} has not answered for {PATIENCE:?}", owner.pid()) }),
     }
 }
 
@@ -117,22 +124,21 @@ fn issue_end(
     (here.address, Part::End(EndPart { origin: Origin::Ticket, side, host: here.address, channel, capacity, end: 0, token }))
 }
 
-/// What a ticket stands for.
-pub(crate) fn redeem(ticket: &[u8]) -> Result<Attachment> {
-    let (server, token) = read(ticket)?;
+/// What a ticket stands for, up to the waiting.
+pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
+    let (server, token) = parse(ticket)?;
     let here = here()?;
-    let found = if server == here.address {
+    if server == here.address {
         let found = here.tickets().redeem(&token);
-        found.ok_or_else(|| Error::StaleHandle { reason: super::dispatch::UNKNOWN_TICKET.to_owned() })?
-    } else {
-        request(server, |request| Packet::Open { request, token, handle: None })?
-    };
-    Ok(found)
+        return found.map(Asked::Found).ok_or_else(|| Error::StaleHandle { reason: super::dispatch::UNKNOWN_TICKET.to_owned() });
+    }
+    let packet = |request| Packet::Open { request, token, handle: None };
+    Ok(Request::begin(&here.reach(server)?, packet, move |reply| read(server, reply)))
 }
 
 /// Gives up a ticket that this process keeps, unless it was redeemed. Those that others keep are theirs to give up.
 pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
-    let (server, token) = read(ticket)?;
+    let (server, token) = parse(ticket)?;
     if let Some(here) = known()
         && server == here.address
     {
@@ -143,7 +149,7 @@ pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
 }
 
 /// The process that keeps it, and its token.
-fn read(ticket: &[u8]) -> Result<(Address, wire::Token)> {
+fn parse(ticket: &[u8]) -> Result<(Address, wire::Token)> {
     let bad = |reason: String| Error::BadHandle { reason: format!("this is no ticket: {reason}") };
     let (server, part) = ticket.split_first_chunk().ok_or_else(|| bad(format!("it has only {} bytes", ticket.len())))?;
     let part = wire::part_from_bytes(part).map_err(|flaw| bad(flaw.to_string()))?;

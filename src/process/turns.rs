@@ -232,6 +232,28 @@ impl Put {
     }
 }
 
+/// That all receivers of a channel are gone, of which a sender in the other process will hear.
+#[derive(Debug)]
+pub(super) struct Loss {
+    peer: Arc<Peer>,
+    end: u64,
+}
+
+impl Loss {
+    pub(super) fn watch(peer: &Arc<Peer>, end: u64, sender: &Sender) {
+        sender.watch(Arc::new(Loss { peer: peer.clone(), end }));
+    }
+}
+
+impl Waker for Loss {
+    fn wake(&self) {
+        // Not of an end that was closed.
+        if self.peer.hosted(self.end).is_some() {
+            self.peer.post(&Packet::Lost { end: self.end });
+        }
+    }
+}
+
 /// The message goes to the other side, and stays here until that has it.
 fn deliver(here: &'static Here, peer: &Arc<Peer>, request: u64, lent: Lent) {
     let delivery = peer.number();

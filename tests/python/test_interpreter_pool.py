@@ -105,23 +105,46 @@ def test_as_many_workers_as_cpus() -> None:
         assert sum(thread.name.startswith("cpu_") for thread in threading.enumerate()) == cpus
 
 
-@pytest.mark.parametrize("number", [0, -1])
-def test_numbers_below_one_are_refused(number) -> None:
-    with pytest.raises(ValueError, match=f"max_workers must be greater than 0, not {number}"):
-        InterpreterPoolExecutor(number)
-    with pytest.raises(ValueError, match=f"max_tasks_per_child must be greater than 0 or None, not {number}"):
-        InterpreterPoolExecutor(1, max_tasks_per_child=number)
-    with InterpreterPoolExecutor(1) as pool, pytest.raises(ValueError, match=f"chunksize must be >= 1, not {number}"):
-        pool.map(abs, [1], chunksize=number)
+class TestArguments:
+    @pytest.mark.parametrize("number", [0, -1])
+    def test_numbers_below_one_are_refused(self, number) -> None:
+        with pytest.raises(ValueError, match=f"max_workers must be greater than 0, not {number}"):
+            InterpreterPoolExecutor(number)
+        for name in ("max_tasks_per_child", "blas_threads"):
+            with pytest.raises(ValueError, match=f"{name} must be greater than 0 or None, not {number}"):
+                InterpreterPoolExecutor(1, **{name: number})
+        with InterpreterPoolExecutor(1) as pool, pytest.raises(ValueError, match=f"chunksize must be greater than 0, not {number}"):
+            pool.map(abs, [1], chunksize=number)
 
+    @pytest.mark.parametrize("value", ["3", 1.5, [1]])
+    def test_so_is_what_is_no_number(self, value) -> None:
+        kind = type(value).__name__
+        with pytest.raises(TypeError, match=f"max_workers must be an integer, not {kind}"):
+            InterpreterPoolExecutor(value)
+        for name in ("max_tasks_per_child", "blas_threads"):
+            with pytest.raises(TypeError, match=f"{name} must be an integer or None, not {kind}"):
+                InterpreterPoolExecutor(1, **{name: value})
+        with InterpreterPoolExecutor(1) as pool, pytest.raises(TypeError, match=f"chunksize must be an integer, not {kind}"):
+            pool.map(abs, [1], chunksize=value)
 
-def test_other_bad_arguments_are_refused() -> None:
-    with pytest.raises(TypeError, match="initializer must be a callable, not int"):
-        InterpreterPoolExecutor(1, initializer=3)
-    with pytest.raises(ValueError, match="numpy must be \"auto\", True or False, not 'always'"):
-        InterpreterPoolExecutor(1, numpy="always")
-    with pytest.raises(TypeError, match=r"arena=3 is not a crossbuf.Arena"):
-        InterpreterPoolExecutor(1, arena=3)
+    @pytest.mark.parametrize("initializer", [3, "code"])
+    def test_initializers_that_cannot_be_called(self, initializer) -> None:
+        with pytest.raises(TypeError, match=f"initializer must be a callable, not {type(initializer).__name__}"):
+            InterpreterPoolExecutor(1, initializer=initializer)
+
+    def test_initargs_that_are_no_arguments(self) -> None:
+        with pytest.raises(TypeError, match="initargs must be a tuple of arguments, not int"):
+            InterpreterPoolExecutor(1, initializer=abs, initargs=3)
+
+    @pytest.mark.parametrize("word", ["always", "", 1, 0, None, b"auto", ["auto"]])
+    def test_words_for_numpy(self, word) -> None:
+        with pytest.raises(ValueError, match="numpy must be \"auto\", True or False, not "):
+            InterpreterPoolExecutor(1, numpy=word)
+
+    @pytest.mark.parametrize("arena", [3, "arena", cb.Arena])
+    def test_what_is_no_arena(self, arena) -> None:
+        with pytest.raises(TypeError, match=r"arena=.* is not a crossbuf.Arena"):
+            InterpreterPoolExecutor(1, arena=arena)
 
 
 class TestErrors:

@@ -132,3 +132,58 @@ if __name__ == "__main__":
         print(list(pool.map(outer, range(3))))
 """
     assert succeeded(script(START + text)) == ["[1, 2, 3]"]
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+@pytest.mark.parametrize("call", ["pool.submit(slowly, 1).result()", "list(pool.map(slowly, range(3)))", "worker.join()"])
+def test_threads_that_wait_for_results_while_the_process_ends(script: Script, call: str, daemon: bool) -> None:
+    """They get them, as the calls are done all the same; a daemon thread may be too late to say so."""
+    text = f"""
+    pool = InterpreterPoolExecutor(1)
+    worker = cb.spawn(slowly, 1)
+    def wait():
+        results.append({call})
+    results = []
+    threads = [threading.Thread(target=wait, daemon={daemon}) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    def late():
+        for thread in threads:
+            thread.join(60)
+        print(len(results))
+    import atexit
+    atexit.register(late)
+"""
+    assert succeeded(script(MAIN + text)) == ["4"]
+
+
+def test_a_thread_that_closes_a_pool_while_the_process_ends(script: Script) -> None:
+    text = """
+    def use():
+        with InterpreterPoolExecutor(1) as pool:
+            future = pool.submit(slowly, 1)
+            threading.main_thread().join()
+        print(future.result())
+    threading.Thread(target=use).start()
+"""
+    assert succeeded(script(MAIN + text)) == ["1"]
+
+
+def test_daemon_threads_that_wait_for_what_never_comes(script: Script) -> None:
+    """The calls wait in a channel, which the end of the process calls off, and so have an outcome."""
+    text = """
+    sender, receiver = cb.channel()
+    pool = InterpreterPoolExecutor(2)
+    futures = [pool.submit(cb.Receiver.recv, receiver) for _ in range(3)]
+    for _ in range(3):
+        for future in futures:
+            threading.Thread(target=future.exception, daemon=True).start()
+        threading.Thread(target=list, args=(pool.map(cb.Receiver.recv, [receiver]),), daemon=True).start()
+    import concurrent.futures
+    threading.Thread(target=concurrent.futures.wait, args=(futures,), daemon=True).start()
+    threading.Thread(target=pool.shutdown, daemon=True).start()
+    while not all(future.running() for future in futures[:2]):
+        time.sleep(0.001)
+"""
+    done = script(MAIN + text)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -228,8 +228,8 @@ import made.raises
 
 @from_313
 def test_copies_of_a_running_interpreter_stay() -> None:
-    from crossbuf._core import _unload_copies
+    from crossbuf._core import _interpreter_closed
 
     with pytest.raises(RuntimeError, match="interpreter 0 runs this call"):
-        _unload_copies(0)
-    assert _unload_copies(10**9) == 0
+        _interpreter_closed(0)
+    assert _interpreter_closed(10**9) == 0

@@ -31,10 +31,12 @@ class Bell:
         self._sender._post_later(self._wait)
 
     def wait(self, timeout: float | None) -> bool:
-        """Whether it was rung within `timeout` seconds."""
+        """Whether it was rung within `timeout` seconds; also while the interpreter ends, as the pool's threads are joined then."""
+        # As locks do, it takes a negative number for none.
+        timeout = timeout if timeout is None else max(timeout, 0)
         until = None if timeout is None else time.monotonic() + timeout
         try:
-            while self._receiver.recv(timeout) != self._wait:
+            while self._receiver._await_thread(timeout) != self._wait:
                 if until is not None:
                     timeout = max(until - time.monotonic(), 0)
         except Empty:

@@ -29,7 +29,7 @@ class Calls:
 
     def submit(self, order: Order) -> Future[object]:
         """Raises what sending raises."""
-        future: Future[object] = Future(self._sender, self._forget)
+        future: Future[object] = Future(self)
         # A worker may be done before the number is known here.
         with self._lock:
             future.serial = self._sender._post(order)
@@ -38,7 +38,7 @@ class Calls:
 
     def refuse(self, error: BaseException) -> Future[object]:
         """The future of a call that cannot even be sent."""
-        future: Future[object] = Future(self._sender, self._forget)
+        future: Future[object] = Future(self)
         future.set_exception(error)
         return future
 
@@ -52,6 +52,18 @@ class Calls:
             future.set_exception(outcome.error)
         else:
             future.set_result(outcome.value)
+
+    def take_back(self, serial: int) -> bool:
+        """Whether a call was taken from the orders before any worker began it."""
+        if not self._sender._withdraw(serial):
+            return False
+        with self._lock:
+            self._futures.pop(serial, None)
+        return True
+
+    def holds(self, serial: int) -> bool:
+        """Whether no worker has begun the call."""
+        return self._sender._holds(serial)
 
     def cancel_all(self) -> None:
         """Cancels what no worker has begun."""
@@ -81,7 +93,3 @@ class Calls:
     def _unsettled(self) -> list[Future[object]]:
         with self._lock:
             return list(self._futures.values())
-
-    def _forget(self, serial: int) -> None:
-        with self._lock:
-            self._futures.pop(serial, None)

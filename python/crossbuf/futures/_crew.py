@@ -8,10 +8,12 @@ import contextlib
 import logging
 import threading
 
-from .._core import channel
-from ..errors import Ended, IsolationError
+from .._core import Sender, channel
+from ..errors import Closed, Ended, IsolationError
 from ._broken import BrokenInterpreterPool
+from ._callbacks import Callbacks
 from ._calls import Calls
+from ._future import this_thread
 from ._lane import InitializerFailed, Lane, Plan
 
 
@@ -24,6 +26,7 @@ class Crew:
         self._plan = plan
         self._most = most
         self._prefix = prefix
+        self.callbacks = Callbacks(most)
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         #: Lanes that take orders or are about to.
@@ -33,14 +36,23 @@ class Crew:
         self._running, self._ended = channel()
 
     def grow(self) -> None:
-        """Starts another lane if there are more calls than lanes."""
+        """Starts another lane if there are more calls than lanes that could do them."""
+        try:
+            self._grow()
+        except Closed:
+            # By another thread, since this call was submitted. Lanes that are left do what they find, but there may be none.
+            if self._active == 0:
+                self.calls.fail_waiting(RuntimeError("cannot schedule new futures after shutdown"))
+
+    def _grow(self) -> None:
         with self._lock:
-            if self._active >= min(len(self.calls), self._most):
+            if self._active >= min(len(self.calls) + len(self.callbacks), self._most):
                 return
+            running = self._running.clone()
             self._active += 1
             name = f"{self._prefix}_{self._started}"
             self._started += 1
-            thread = threading.Thread(target=self._work, args=(Lane(name, self.calls, self._plan), self._running.clone()), name=name)
+            thread = threading.Thread(target=self._work, args=(Lane(name, self.calls, self._plan), running), name=name)
             self._threads = [other for other in self._threads if other.is_alive()] + [thread]
             try:
                 thread.start()
@@ -55,14 +67,18 @@ class Crew:
         self._running.close()
 
     def join(self) -> None:
-        """Waits for all lanes to end. To be called after `close`."""
+        """Waits for all lanes to end. To be called after `close`. Raises `RuntimeError` when one of them would wait for itself."""
+        if this_thread.crew is self:
+            text = "a callback of a pool's call cannot wait for the end of the pool, whose worker it keeps busy; use shutdown(wait=False)"
+            raise RuntimeError(text)
         with contextlib.suppress(Ended):
-            self._ended.recv()
+            self._ended._await_thread(None)
         for thread in self._threads:
             thread.join()
 
-    def _work(self, lane: Lane, running: object) -> None:
-        with running:  # type: ignore[attr-defined]
+    def _work(self, lane: Lane, running: Sender) -> None:
+        this_thread.crew = self
+        with running:
             try:
                 while True:
                     lane.run()

@@ -35,6 +35,7 @@ from typing import Any, Literal, cast
 from .. import _main
 from .._core import Arena, _is_ending
 from .._function import portable
+from . import _arguments
 from ._broken import BrokenInterpreterPool as BrokenInterpreterPool
 from ._calls import Calls
 from ._crew import Crew
@@ -72,21 +73,13 @@ class InterpreterPoolExecutor(Executor):
         max_tasks_per_child: int | None = None,
         blas_threads: int | None = 1,
     ) -> None:
-        if max_workers is None:
-            max_workers = len(os.sched_getaffinity(0))
-        if max_workers <= 0:
-            raise ValueError(f"max_workers must be greater than 0, not {max_workers}")
-        if initializer is not None and not callable(initializer):
-            raise TypeError(f"initializer must be a callable, not {type(initializer).__qualname__}")
-        if max_tasks_per_child is not None and max_tasks_per_child <= 0:
-            raise ValueError(f"max_tasks_per_child must be greater than 0 or None, not {max_tasks_per_child}")
-        if blas_threads is not None and blas_threads <= 0:
-            raise ValueError(f"blas_threads must be greater than 0 or None, not {blas_threads}")
-        if numpy not in ("auto", True, False):
-            raise ValueError(f'numpy must be "auto", True or False, not {numpy!r}')
-        prefix = thread_name_prefix or f"InterpreterPoolExecutor-{next(_numbers)}"
-        start = None if initializer is None else (portable(initializer), tuple(initargs))
-        self._crew = Crew(Calls(arena), Plan(arena, start, max_tasks_per_child, numpy, blas_threads), max_workers, prefix)
+        most = len(os.sched_getaffinity(0)) if max_workers is None else _arguments.number("max_workers", max_workers)
+        limit = _arguments.optional_number("max_tasks_per_child", max_tasks_per_child)
+        threads = _arguments.optional_number("blas_threads", blas_threads)
+        start = _arguments.start(initializer, initargs)
+        first = None if start is None else (portable(start[0]), start[1])
+        plan = Plan(arena, first, limit, _arguments.way_of_numpy(numpy), threads)
+        self._crew = Crew(Calls(arena), plan, most, thread_name_prefix or f"InterpreterPoolExecutor-{next(_numbers)}")
         self._writer = Writer()
         self._is_shut = False
         _main.answer_to_both_names()
@@ -127,8 +120,7 @@ class InterpreterPoolExecutor(Executor):
         `timeout`: seconds until `TimeoutError`, counted from this call. `chunksize`: calls in one order, which saves time where
         there are many short ones. `buffersize` (CPython 3.14): orders ahead of the results taken, instead of all at once.
         """
-        if chunksize < 1:
-            raise ValueError(f"chunksize must be >= 1, not {chunksize}")
+        chunksize = _arguments.number("chunksize", chunksize)
         # 3.12 and 3.13 do not know the argument, and say so when it is given.
         more: dict[str, Any] = {} if buffersize is None else {"buffersize": buffersize}
         if chunksize == 1:

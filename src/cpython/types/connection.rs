@@ -7,8 +7,8 @@ use crate::cpython::safe::{
     Arguments, Attached, Borrowed, ClassSpec, Instance, Owned, PyResult, Signature, This, detach, getters, methods,
 };
 use crate::cpython::state::State;
-use crate::cpython::types::{array, ends};
-use crate::process;
+use crate::cpython::waiting;
+use crate::process::{self, Thing};
 
 type Me<'a> = This<'a, process::Connection>;
 
@@ -47,36 +47,30 @@ pub(in crate::cpython) fn connect(state: &State, py: Attached<'_>, arguments: Ar
     const SIGNATURE: Signature<1> = Signature { function: "connect", names: ["name"], required: 1, positional: 1 };
     let [name] = arguments.bind(py, &SIGNATURE)?;
     let name = name.expect("bind checks what is required").as_str(py)?;
-    let connection = detach(py, || process::connect(name)).map_err(|error| state.errors.raise(py, &error))?;
+    let mut dialling = detach(py, || process::dial(name)).map_err(|error| state.errors.raise(py, &error))?;
+    let connection = waiting::attend(py, state, |patience| dialling.wait(patience))?;
     // SAFETY: `class` made it for this value.
     unsafe { Instance::create(py, state.types.connection.get(), connection) }
 }
 
-/// What `find` finds under a name.
-fn found<R: Send>(
-    this: Me<'_>,
-    py: Attached<'_>,
-    name: Borrowed<'_>,
-    find: impl FnOnce(&process::Connection, &str) -> crate::Result<R> + Send,
-) -> PyResult<R> {
+/// What is published under a name.
+fn find(this: Me<'_>, py: Attached<'_>, thing: Thing, name: Borrowed<'_>) -> PyResult<Owned> {
     let state = State::of(py, this)?;
     let (connection, name) = (this.value(), name.as_str(py)?);
-    detach(py, || find(connection, name)).map_err(|error| state.errors.raise(py, &error))
+    let asked = detach(py, || connection.begin_find(thing, name)).map_err(|error| state.errors.raise(py, &error))?;
+    waiting::answer(py, state, asked)?.into_python(py, state)
 }
 
 fn sender(this: Me<'_>, py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Owned> {
-    let sender = found(this, py, name, process::Connection::sender)?;
-    ends::wrap(py, State::of(py, this)?, sender)
+    find(this, py, Thing::Sender, name)
 }
 
 fn receiver(this: Me<'_>, py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Owned> {
-    let receiver = found(this, py, name, process::Connection::receiver)?;
-    ends::wrap(py, State::of(py, this)?, receiver)
+    find(this, py, Thing::Receiver, name)
 }
 
 fn published_array(this: Me<'_>, py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Owned> {
-    let array = found(this, py, name, process::Connection::array)?;
-    array::wrap(py, State::of(py, this)?, array)
+    find(this, py, Thing::Array, name)
 }
 
 fn name(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {

@@ -7,7 +7,7 @@ use crate::cpython::safe::entry::unary_slot;
 use crate::cpython::safe::{Arguments, Attached, Borrowed, ClassSpec, Owned, PyResult, Signature, This, getters, methods};
 use crate::cpython::state::State;
 use crate::cpython::types::ends;
-use crate::cpython::waiting::{self, Timeout};
+use crate::cpython::waiting::{self, AtExit, Timeout};
 
 type Me<'a> = This<'a, crate::Receiver>;
 
@@ -35,6 +35,7 @@ methods! {
         noargs "recv_nowait" => recv_nowait, "recv_nowait($self, /)\n--\n\nThe next message if there is one now. Raises as recv does.";
         fast "get" => get, "get($self, /, block=True, timeout=None)\n--\n\nThe next message, as queue.Queue spells it.";
         noargs "get_nowait" => recv_nowait, "get_nowait($self, /)\n--\n\nThe next message if there is one now, as queue.Queue spells it.";
+        one "_await_thread" => await_thread, "_await_thread($self, timeout, /)\n--\n\nAs recv, but goes on while the interpreter ends: for what a thread will send or close that is joined then.";
         noargs "_take" => take, "_take($self, /)\n--\n\nAs recv; returns the number of the message in this channel, whether it could be read, and itself or why not.";
         noargs "close" => ends::close, "close($self, /)\n--\n\nCloses this end; calls that wait on it raise Closed. Twice is fine.";
         noargs "clone" => ends::clone, "clone($self, /)\n--\n\nAnother Receiver of the same channel.";
@@ -57,24 +58,29 @@ fn recv(this: Me<'_>, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Ow
     const SIGNATURE: Signature<1> = Signature { function: "recv", names: ["timeout"], required: 0, positional: 1 };
     let [timeout] = arguments.bind(py, &SIGNATURE)?;
     let timeout = Timeout::from_python(py, timeout)?;
-    recv_within(this, py, timeout)
+    recv_within(this, py, timeout, AtExit::GivesUp)
 }
 
 fn get(this: Me<'_>, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
     const SIGNATURE: Signature<2> = Signature { function: "get", names: ["block", "timeout"], required: 0, positional: 2 };
     let [block, timeout] = arguments.bind(py, &SIGNATURE)?;
     let timeout = Timeout::of_queue(py, block, timeout)?;
-    recv_within(this, py, timeout)
+    recv_within(this, py, timeout, AtExit::GivesUp)
 }
 
 fn recv_nowait(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
-    recv_within(this, py, Timeout::Now)
+    recv_within(this, py, Timeout::Now, AtExit::GivesUp)
+}
+
+fn await_thread(this: Me<'_>, py: Attached<'_>, timeout: Borrowed<'_>) -> PyResult<Owned> {
+    let timeout = Timeout::from_python(py, Some(timeout))?;
+    recv_within(this, py, timeout, AtExit::GoesOn)
 }
 
 /// No message is lost that cannot be read here: its number comes with the exception that says why.
 fn take(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     let state = State::of(py, this)?;
-    let message = waiting::receive(py, state, this.value(), Timeout::Forever)?;
+    let message = waiting::receive(py, state, this.value(), Timeout::Forever, AtExit::GivesUp)?;
     let serial = Owned::unsigned(py, message.serial())?;
     let (readable, content) = match messages::decode(py, state, message) {
         Ok(content) => (true, content),
@@ -83,16 +89,16 @@ fn take(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     Owned::tuple(py, [serial, Owned::bool(py, readable), content])
 }
 
-fn recv_within(this: Me<'_>, py: Attached<'_>, timeout: Timeout) -> PyResult<Owned> {
+fn recv_within(this: Me<'_>, py: Attached<'_>, timeout: Timeout, at_exit: AtExit) -> PyResult<Owned> {
     let state = State::of(py, this)?;
-    let message = waiting::receive(py, state, this.value(), timeout)?;
+    let message = waiting::receive(py, state, this.value(), timeout, at_exit)?;
     messages::decode(py, state, message)
 }
 
 /// The next message, or the end of the loop. An end that its owner has closed raises: the loop has not seen every message.
 fn next(this: Me<'_>, py: Attached<'_>) -> PyResult<Option<Owned>> {
     let state = State::of(py, this)?;
-    match waiting::receive(py, state, this.value(), Timeout::Forever) {
+    match waiting::receive(py, state, this.value(), Timeout::Forever, AtExit::GivesUp) {
         Ok(message) => messages::decode(py, state, message).map(Some),
         Err(raised) if raised.matches(py, state.errors.ended_class()) => {
             drop(raised.take(py));

@@ -5,7 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::kinds::*;
 use super::*;
+use crate::ArrayMeta;
 
 /// What packets are made of, for those kinds that have it.
 #[derive(Clone, Debug)]
@@ -77,7 +79,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn contents() -> impl Strategy<Value = Contents> {
-    let small = (HELLO..=ANSWER, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<bool>(), any::<Token>());
+    let small = (HELLO..=LOST, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<bool>(), any::<Token>());
     let large = (any::<[String; 2]>(), vec(any::<u8>(), 0..200), array(), part());
     let chosen = (select(vec![Thing::Sender, Thing::Receiver, Thing::Array]), select(Verdict::ALL.to_vec()), any::<[u64; 8]>());
     (small, large, chosen).prop_map(|((kind, numbers, words, flag, token), (texts, bytes, array, part), (thing, verdict, figures))| {
@@ -114,6 +116,13 @@ impl Contents {
             FIGURES => Packet::Figures { request, figures: self.figures },
             GRANTED => Packet::Granted { request, part: self.part.clone() },
             ANSWER => Packet::Answer { request, verdict: self.verdict, text: name },
+            BELL => Packet::Bell,
+            INHERIT => {
+                Packet::Inherit { request, fork: token, channel: end, side: if self.flag { Side::Sending } else { Side::Receiving } }
+            }
+            SETTLED => Packet::Settled { fork: token },
+            HIDE => Packet::Hide { arena: array.arena },
+            LOST => Packet::Lost { end },
             kind => unreachable!("{kind} is no kind"),
         }
     }
