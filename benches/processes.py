@@ -15,6 +15,7 @@ from measure import Table, in_turns
 
 import crossbuf as cb
 from crossbuf import _core
+from crossbuf.futures import ProcessPoolExecutor
 
 MIB = 1 << 20
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -136,7 +137,7 @@ def pools(table: Table) -> None:
     data = np.ones(1_000_000)
     shared = cb.share(data).numpy()
     with (
-        cb.futures.ProcessPoolExecutor(1, mp_context=_CONTEXT) as ours,
+        ProcessPoolExecutor(1, mp_context=_CONTEXT) as ours,
         futures.ProcessPoolExecutor(1, mp_context=_CONTEXT) as theirs,
     ):
         rows = [

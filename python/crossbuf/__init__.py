@@ -11,14 +11,16 @@ tx.send(a)                                 # no copy
 # The layers, each on top of the next:
 #
 #   cli                          crossbuf demo, doctor
-#   futures                      InterpreterPoolExecutor: calls in a pool of interpreters
+#   futures                      InterpreterPoolExecutor, ProcessPoolExecutor: calls in a pool of workers
 #   workers                      spawn: a function in an interpreter of its own
 #   isolation                    NumPy in interpreters that own their GIL
 #   interpreters                 the standard library's sub-interpreters, 3.12 to 3.15
 #   _pickling, _by_value         what messages of other types are made of
+#   _forking                     ndarrays through multiprocessing's pickler
 #   _core                        the extension, written in Rust: arenas, arrays, channels
 #   errors, records              what all of them raise; what statistics() returns
 
+from . import _forking
 from . import errors as errors
 from . import interpreters as interpreters
 from . import isolation as isolation
@@ -66,3 +68,5 @@ from .workers import Worker as Worker
 from .workers import spawn as spawn
 
 __version__ = "0.1.0"
+
+_forking.watch()

@@ -102,7 +102,7 @@ class _Taken:
             return NotImplemented
         if kind is ndarray:
             return self._out_of_band(obj)
-        return _derived(obj, kind, ndarray)
+        return derived(obj, kind, ndarray)
 
 
 class _Pickler(pickle.Pickler):
@@ -118,7 +118,7 @@ class _Pickler(pickle.Pickler):
         return self._taken.reduce(obj)
 
 
-def _derived(array: Any, kind: type, ndarray: type) -> Any:
+def derived(array: Any, kind: type, ndarray: type) -> Any:
     """How to rebuild an instance of a class derived from ndarray around its plain elements."""
     if kind in copyreg.dispatch_table:
         return NotImplemented

@@ -38,6 +38,8 @@ methods! {
         noargs "_pause" => pause, "_pause($module, /)\n--\n\nStops the thread that serves other processes, until _resume().";
         noargs "_resume" => resume, "_resume($module, /)\n--\n\nLets the thread that serves other processes go on.";
         noargs "_settle" => settle, "_settle($module, /)\n--\n\nTells the process that this one was forked from that no more of its channel ends are needed.";
+        one "_reduce_ndarray" => tickets::reduce_ndarray, "_reduce_ndarray($module, object, /)\n--\n\nThe reducer_override of picklers which write an ndarray that lies in an arena as its Array.";
+        one "_forget" => forget, "_forget($module, ticket, /)\n--\n\nGives up a ticket of this process, unless it was redeemed.";
         one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
     }
 }
@@ -144,6 +146,10 @@ fn processes(state: &State, py: Attached<'_>) -> PyResult<Owned> {
 
 fn redeem(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {
     tickets::redeem(py, state, ticket)
+}
+
+fn forget(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {
+    tickets::forget(py, state, ticket)
 }
 
 /// The second phase of the import, in each interpreter on its own.

@@ -9,10 +9,12 @@
 
 use std::time::Duration;
 
+use super::intake;
 use super::records;
 use super::safe::{Arguments, Attached, Borrowed, Owned, PyResult, Raised, Signature, detach};
 use super::shareable::Shared;
 use super::state::State;
+use super::types::array;
 use super::waiting;
 use crate::process;
 
@@ -29,15 +31,34 @@ pub(super) fn reduce(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> P
     Owned::tuple(py, [redeem, Owned::tuple(py, [ticket])?])
 }
 
+/// `crossbuf._core._reduce_ndarray`: called for each object of a pickle that is of no builtin class, so it does nothing that takes long.
+pub(super) fn reduce_ndarray(state: &State, py: Attached<'_>, object: Borrowed<'_>) -> PyResult<Owned> {
+    match intake::existing(py, state, object) {
+        Ok(Some(array)) => {
+            let viewed = Owned::import(py, c"crossbuf._forking")?.get().attribute(py, c"viewed")?;
+            Owned::tuple(py, [viewed, Owned::tuple(py, [array::wrap(py, state, array)?])?])
+        }
+        Ok(None) => Ok(Owned::not_implemented(py)),
+        // No arena has elements of its dtype.
+        Err(raised) => {
+            drop(raised.take(py));
+            Ok(Owned::not_implemented(py))
+        }
+    }
+}
+
 /// The Array or end that a ticket stands for. Errors with HandleError when it is no ticket, StaleHandle when what it stood for is gone.
 pub(super) fn redeem(py: Attached<'_>, state: &State, ticket: Borrowed<'_>) -> PyResult<Owned> {
-    let ticket = read(py, ticket).map_err(|raised| {
-        drop(raised.take(py));
-        let seen = ticket.describe(py);
-        state.errors.handle(py, &format!("bad ticket: {seen}; unpickle what pickling an Array, Sender or Receiver gave"))
-    })?;
+    let ticket = checked(py, state, ticket)?;
     let asked = detach(py, || process::begin_redeem(ticket)).map_err(|error| state.errors.raise(py, &error))?;
     waiting::answer(py, state, asked)?.into_python(py, state)
+}
+
+/// Gives up a ticket of this process that nobody will redeem, without waiting for others. Errors with HandleError when it is no ticket.
+pub(super) fn forget(py: Attached<'_>, state: &State, ticket: Borrowed<'_>) -> PyResult<Owned> {
+    let ticket = checked(py, state, ticket)?;
+    detach(py, || process::forget(ticket)).map_err(|error| state.errors.raise(py, &error))?;
+    Ok(Owned::none(py))
 }
 
 /// `crossbuf.tickets`
@@ -57,6 +78,14 @@ pub(super) fn drop_old(_: &State, py: Attached<'_>, arguments: Arguments<'_>) ->
     // What no Duration can hold is older than anything.
     let age = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     Owned::size(py, detach(py, || process::drop_tickets(age)))
+}
+
+fn checked<'a>(py: Attached<'_>, state: &State, ticket: Borrowed<'a>) -> PyResult<&'a [u8]> {
+    read(py, ticket).map_err(|raised| {
+        drop(raised.take(py));
+        let seen = ticket.describe(py);
+        state.errors.handle(py, &format!("bad ticket: {seen}; unpickle what pickling an Array, Sender or Receiver gave"))
+    })
 }
 
 fn read<'a>(py: Attached<'_>, ticket: Borrowed<'a>) -> PyResult<&'a [u8]> {

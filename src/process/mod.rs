@@ -71,5 +71,5 @@ pub(crate) use self::{
     connection::{Dialling, Thing, dial},
     inheritance::{pause, resume, settle, watch_forks},
     request::{Asked, Request},
-    ticket::{begin_open, begin_redeem, issue, serve},
+    ticket::{begin_open, begin_redeem, forget, issue, serve},
 };

@@ -126,14 +126,7 @@ fn issue_end(
 
 /// What a ticket stands for, up to the waiting.
 pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
-    let bad = |reason: String| Error::BadHandle { reason: format!("this is no ticket: {reason}") };
-    let (server, part) = ticket.split_first_chunk().ok_or_else(|| bad(format!("it has only {} bytes", ticket.len())))?;
-    let server = Address::from_bytes(*server);
-    let part = wire::part_from_bytes(part).map_err(|flaw| bad(flaw.to_string()))?;
-    let token = match &part {
-        Part::Array(array) => array.token,
-        Part::End(end) => end.token,
-    };
+    let (server, token) = parse(ticket)?;
     let here = here()?;
     if server == here.address {
         let found = here.tickets().redeem(&token);
@@ -141,6 +134,30 @@ pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
     }
     let packet = |request| Packet::Open { request, token, handle: None };
     Ok(Request::begin(&here.reach(server)?, packet, move |reply| read(server, reply)))
+}
+
+/// Gives up a ticket that this process keeps, unless it was redeemed. Those that others keep are theirs to give up.
+pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
+    let (server, token) = parse(ticket)?;
+    if let Some(here) = known()
+        && server == here.address
+    {
+        let forgotten = here.tickets().forget(&token);
+        drop(forgotten);
+    }
+    Ok(())
+}
+
+/// The process that keeps it, and its token.
+fn parse(ticket: &[u8]) -> Result<(Address, wire::Token)> {
+    let bad = |reason: String| Error::BadHandle { reason: format!("this is no ticket: {reason}") };
+    let (server, part) = ticket.split_first_chunk().ok_or_else(|| bad(format!("it has only {} bytes", ticket.len())))?;
+    let part = wire::part_from_bytes(part).map_err(|flaw| bad(flaw.to_string()))?;
+    let token = match &part {
+        Part::Array(array) => array.token,
+        Part::End(end) => end.token,
+    };
+    Ok((Address::from_bytes(*server), token))
 }
 
 /// Tickets of this process that nobody has redeemed, the oldest first.

@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,3 +76,16 @@ def left() -> dict[str, int]:
     gc.collect()
     blocks = crossbuf.statistics().blocks
     return {"blocks": blocks, "descriptors": len(list(Path("/proc/self/fd").iterdir()))}
+
+
+@pytest.fixture
+def nothing_waits() -> Iterator[None]:
+    """Fails when the test leaves blocks in the default arena or tickets, once other processes have let go of what they had."""
+    crossbuf.drop_tickets()
+    before = left()["blocks"]
+    yield
+    # What another process's end brings about needs a moment, on a machine that is busy a longer one.
+    until = time.monotonic() + 20
+    while (found := (left()["blocks"], crossbuf.tickets())) != (before, []):
+        assert time.monotonic() < until, f"{found} are left, and {before} blocks were there before"
+        time.sleep(0.01)
