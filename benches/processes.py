@@ -90,9 +90,7 @@ def handing_over(table: Table) -> None:
 
 def parked(table: Table) -> None:
     """The same where nobody can spin."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--on-one-cpu", str(table.rounds)], check=True, stdout=subprocess.PIPE, text=True
-    )
+    done = subprocess.run([sys.executable, __file__, "--on-one-cpu", str(table.rounds)], check=True, stdout=subprocess.PIPE, text=True)
     ours, pipe, floor = json.loads(done.stdout)
     allowed = 3 * floor + (pipe - floor)
     table.add("round trip between processes, parked", ours, "3 packets' + Pipe's Python", allowed, "<= 1")

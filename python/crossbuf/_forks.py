@@ -1,8 +1,8 @@
 """Channel ends in processes that multiprocessing forks.
 
-A forked child has copies of all ends of its parent, whether it wants them or not; until it has said which, the parent takes each channel for
-open on all sides. With multiprocessing it is known at once: the ends among the process's arguments and attributes are meant. Other ends still
-work when they are first used, as long as their channel lives.
+A forked child has copies of all ends of its parent, whether it wants them or not; until it has said which, the parent takes each channel
+for open on all sides. With multiprocessing it is known at once: the ends among the process's arguments and attributes are meant. Other
+ends still work when they are first used, as long as their channel lives.
 """
 
 import os
