@@ -190,10 +190,16 @@ class TestShutdown:
             assert [future.result(60) for future in others] == list(range(5))
 
     def test_leaving_a_with_block_that_raises_waits_too(self) -> None:
-        with pytest.raises(KeyError), InterpreterPoolExecutor(1, numpy=False) as pool:
-            future = pool.submit(work.slowly, 1)
-            raise KeyError
-        assert future.result(0) == 1
+        futures: list[concurrent.futures.Future[int]] = []
+
+        def use() -> None:
+            with InterpreterPoolExecutor(1, numpy=False) as pool:
+                futures.append(pool.submit(work.slowly, 1))
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            use()
+        assert futures[0].result(0) == 1
 
     def test_of_a_pool_that_was_never_used(self) -> None:
         before = threading.active_count()
