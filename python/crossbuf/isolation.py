@@ -21,8 +21,8 @@ supports it: report trouble to crossbuf first. What is not:
 - Libraries that a package brings along are shared by all interpreters: the number of OpenBLAS's threads is that of the process.
 - Each interpreter that imports NumPy takes about as much memory and time as a process that does. CPython gives back little of the
   memory when it is closed: keep interpreters and use them again.
-- The environment variable `CROSSBUF_ISOLATION` forbids all of it when it is off, 0, no or false, in any case of letters; on, 1, yes, true and
-  the empty text allow it, and so does its absence. For any other word isolation is refused, as nobody knows what it should mean.
+- The environment variable `CROSSBUF_ISOLATION` forbids all of it when it is off, 0, no or false, in any case of letters; on, 1, yes,
+  true and the empty text allow it, and so does its absence. Any other word forbids it too, as nobody knows what it should mean.
 """
 
 import os
@@ -137,7 +137,8 @@ def _obstacles(name: str, untested: bool) -> Iterator[str]:
     if word.strip().lower() in _OFF:
         yield f"the environment variable CROSSBUF_ISOLATION is {word}"
     elif word.strip().lower() not in _ON:
-        yield f"the environment variable CROSSBUF_ISOLATION is {word!r}, which is neither on ({', '.join(_ON[1:])}) nor off ({', '.join(_OFF)})"
+        known = f"neither on ({', '.join(_ON[1:])}) nor off ({', '.join(_OFF)})"
+        yield f"the environment variable CROSSBUF_ISOLATION is {word!r}, which is {known}"
     here = sys.implementation.name, sys.version_info[:2]
     if not ("cpython", (3, 13)) <= here < ("cpython", (3, 16)) or "t" in sys.abiflags:
         yield f"it needs CPython 3.13, 3.14 or 3.15 with a GIL, and this is {here[0]} {sys.version.split()[0]}{sys.abiflags}"
