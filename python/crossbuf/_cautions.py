@@ -1,21 +1,24 @@
 """Warnings of what CPython does with sub-interpreters that crossbuf cannot mend."""
 
-import itertools
+import concurrent.futures
 import os
 import warnings
-from collections.abc import Callable
 
-#: So many interpreters with NumPy are closed without a word. Each leaves about 11 MB behind.
-_FEW = 50
+from ._core import _many_closed
+from ._native_interpreters import count
 
-_closed = itertools.count(1)
+#: So many interpreters with NumPy are not closed without a word. Each leaves about 11 MB behind.
+_MANY = 50
+
+#: What stands between crossbuf and the line that a warning is about.
+_NOT_THEIRS = tuple(os.path.dirname(file) for file in (__file__, concurrent.futures.__file__ or __file__))  # noqa: PTH120
 
 
-def watch_forks(count_open: Callable[[], int]) -> None:
-    """Warns when a process forks while interpreters are open: the child crashes."""
+def watch_forks() -> None:
+    """Warns when a process forks while there are other interpreters: the child crashes."""
 
     def before() -> None:
-        if (number := count_open()) > 0:
+        if (number := count() - 1) > 0:
             text = (
                 f"os.fork with {number} sub-interpreters open: CPython crashes in the child (python/cpython#101437); close them before, "
                 'or start processes by subprocess or with multiprocessing\'s "spawn"'
@@ -25,11 +28,14 @@ def watch_forks(count_open: Callable[[], int]) -> None:
     os.register_at_fork(before=before)
 
 
-def interpreter_closed() -> None:
-    """Warns once when many interpreters were closed that had extension modules of their own."""
-    if next(_closed) == _FEW + 1:
+def another_interpreter() -> None:
+    """Warns who asks for another interpreter, once in the process, when many were closed that had loaded NumPy.
+
+    To be called on the thread of the one who asks: threads of pools and workers close interpreters, but can change nothing.
+    """
+    if (number := _many_closed(_MANY)) is not None:
         text = (
-            f"{_FEW} interpreters that had loaded NumPy were closed, and each leaves about 11 MB that CPython does not give back; "
-            "keep interpreters and use them again, as crossbuf.futures.InterpreterPoolExecutor does"
+            f"{number} interpreters that had loaded NumPy were closed in this process, and each leaves about 11 MB that CPython does not "
+            "give back; keep interpreters and use them again, as crossbuf.futures.InterpreterPoolExecutor does"
         )
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
+        warnings.warn(text, RuntimeWarning, skip_file_prefixes=_NOT_THEIRS)

@@ -13,6 +13,10 @@ if sys.version_info >= (3, 13):
         """The number of this interpreter; the main one's is 0."""
         return int(_interpreters.get_current()[0])
 
+    def count() -> int:
+        """How many interpreters the process has, whoever made them."""
+        return len(_interpreters.list_all())
+
     def owns_its_gil() -> bool:
         """Whether this interpreter has a GIL and an allocator of its own."""
         config = _interpreters.get_config(current_id())
@@ -23,6 +27,9 @@ else:
 
     def current_id() -> int:
         return int(_xxsubinterpreters.get_current())
+
+    def count() -> int:
+        return len(_xxsubinterpreters.list_all())
 
     def owns_its_gil() -> bool:
         raise NotImplementedError("3.12 does not tell")

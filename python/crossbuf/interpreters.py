@@ -25,7 +25,6 @@ What CPython leaves to the caller:
 This is no pool and no executor; for one function in one interpreter there is `crossbuf.spawn`.
 """
 
-import weakref
 from types import TracebackType
 from typing import Self
 
@@ -40,16 +39,22 @@ if is_main():
 
     from . import _pickling as _pickling
 
-#: Those that were made here and are not closed.
-_open: "weakref.WeakSet[Interpreter]" = weakref.WeakSet()
-
 if is_main():
-    _cautions.watch_forks(lambda: len(_open))
+    _cautions.watch_forks()
     _forks.watch()
 
 
 def create() -> "Interpreter":
-    """Makes an interpreter with its own GIL, ready to run code. Close it, or use it in `with`."""
+    """Makes an interpreter with its own GIL, ready to run code. Close it, or use it in `with`.
+
+    Warns, once in the process, when many were closed that had loaded NumPy.
+    """
+    _cautions.another_interpreter()
+    return _create()
+
+
+def _create() -> "Interpreter":
+    """As `create`, for threads of crossbuf's own."""
     return Interpreter(Native())
 
 
@@ -66,7 +71,6 @@ class Interpreter:
         self._closed = False
         self.id = native.id
         _interpreter_made(self.id)
-        _open.add(self)
 
     def exec(self, code: str, /) -> None:
         """Runs `code` in the interpreter's `__main__`.
@@ -116,9 +120,7 @@ class Interpreter:
         except REFUSED as refusal:
             raise self._refused("close", refusal) from refusal
         self._closed = True
-        _open.discard(self)
-        if _interpreter_closed(self.id):
-            _cautions.interpreter_closed()
+        _interpreter_closed(self.id)
 
     def __enter__(self) -> Self:
         return self

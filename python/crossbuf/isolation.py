@@ -21,7 +21,8 @@ supports it: report trouble to crossbuf first. What is not:
 - Libraries that a package brings along are shared by all interpreters: the number of OpenBLAS's threads is that of the process.
 - Each interpreter that imports NumPy takes about as much memory and time as a process that does. CPython gives back little of the
   memory when it is closed: keep interpreters and use them again.
-- The environment variable `CROSSBUF_ISOLATION=off` forbids all of it.
+- The environment variable `CROSSBUF_ISOLATION` forbids all of it when it is off, 0, no or false, in any case of letters; on, 1, yes,
+  true and the empty text allow it, and so does its absence. Any other word forbids it too, as nobody knows what it should mean.
 """
 
 import os
@@ -54,6 +55,10 @@ _TESTED = {
     "scipy": _Tested((1, 17), (1, 18), ("numpy",)),
     "pandas": _Tested((3, 0), (3, 1), ("numpy",)),
 }
+
+#: Words for the environment variable.
+_OFF = ("off", "0", "no", "false")
+_ON = ("", "on", "1", "yes", "true")
 
 _SHARED_STATE = "keeps state of the process in a library that all interpreters would share"
 _DENIED = {
@@ -128,8 +133,12 @@ def _obstacle(name: str, untested: bool) -> str | None:
 
 def _obstacles(name: str, untested: bool) -> Iterator[str]:
     """What forbids it, the gravest first."""
-    if os.environ.get("CROSSBUF_ISOLATION") == "off":
-        yield "the environment variable CROSSBUF_ISOLATION is off"
+    word = os.environ.get("CROSSBUF_ISOLATION", "")
+    if word.strip().lower() in _OFF:
+        yield f"the environment variable CROSSBUF_ISOLATION is {word}"
+    elif word.strip().lower() not in _ON:
+        known = f"neither on ({', '.join(_ON[1:])}) nor off ({', '.join(_OFF)})"
+        yield f"the environment variable CROSSBUF_ISOLATION is {word!r}, which is {known}"
     here = sys.implementation.name, sys.version_info[:2]
     if not ("cpython", (3, 13)) <= here < ("cpython", (3, 16)) or "t" in sys.abiflags:
         yield f"it needs CPython 3.13, 3.14 or 3.15 with a GIL, and this is {here[0]} {sys.version.split()[0]}{sys.abiflags}"

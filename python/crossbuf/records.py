@@ -75,7 +75,7 @@ class IsolatedModule(NamedTuple):
     path: str
     """Where the original lies."""
     bytes: int
-    """The size of the copy."""
+    """The size of the file that was copied; the code in it is shared again once it is loaded."""
 
 
 class IsolationStatus(NamedTuple):
@@ -87,4 +87,4 @@ class IsolationStatus(NamedTuple):
     modules: tuple[IsolatedModule, ...]
     """What was loaded from copies, in that order."""
     bytes: int
-    """The size of all copies."""
+    """The size of all files that were copied. It is more than the memory that they take."""

@@ -33,7 +33,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
-from . import _main, _outcome, interpreters
+from . import _cautions, _main, _outcome, interpreters
 from ._core import Receiver, Sender, channel
 from ._function import portable
 from ._outcome import Outcome
@@ -48,6 +48,7 @@ def spawn[T](f: Callable[..., T], /, *args: object, name: str | None = None) -> 
     Raises here what is wrong with the order: `TypeError` when another interpreter cannot find `f`, and what `Sender.send` raises when
     an argument cannot cross. What goes wrong later is raised by `Worker.join`.
     """
+    _cautions.another_interpreter()
     sender, orders = channel()
     with sender:
         sender.send((_main.source(), list(sys.argv)))
@@ -137,7 +138,7 @@ class _Run:
     def _work(self, orders: Receiver) -> Outcome:
         report, reports = channel()
         # Sending an end makes another one on the same channel, so ours are closed whatever happened.
-        with orders, report, interpreters.create() as interpreter:
+        with orders, report, interpreters._create() as interpreter:
             self.interpreter_id = interpreter.id
             # crossbuf itself must be found before the ends can arrive.
             interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")

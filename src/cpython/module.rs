@@ -33,6 +33,7 @@ methods! {
         fast "_load_copy" => isolation::load_copy, "_load_copy($module, spec, single_phase, unloadable, /)\n--\n\nThe module of the spec, of a copy that belongs to this interpreter. Raises IsolationError.";
         one "_execute_copy" => isolation::execute_copy, "_execute_copy($module, module, /)\n--\n\nRuns the second phase of a module that _load_copy gave.";
         noargs "_copies" => isolation::copies, "_copies($module, /)\n--\n\nA (name, path, bytes) for each copy that this interpreter has.";
+        one "_many_closed" => isolation::many_closed, "_many_closed($module, many, /)\n--\n\nHow many interpreters of the process were closed that had copies, the first time that they are so many; else None.";
         one "_hold_openblas" => isolation::hold_openblas, "_hold_openblas($module, threads, /)\n--\n\nSets the threads of each OpenBLAS in this process, also of those loaded later, until it is released.";
         noargs "_release_openblas" => isolation::release_openblas, "_release_openblas($module, /)\n--\n\nGives each OpenBLAS its threads back, when nobody holds the limit any more.";
         noargs "_pause" => pause, "_pause($module, /)\n--\n\nStops the thread that serves other processes, until _resume().";

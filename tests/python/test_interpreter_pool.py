@@ -314,6 +314,8 @@ class TestMap:
 
     def test_it_stops_waiting(self, single) -> None:
         tx, rx = cb.channel()
+        # Starting the worker is not part of the time.
+        single.submit(_wait_if, False, rx).result()
         results = single.map(_wait_if, [False, False, True, False], [rx] * 4, timeout=2)
         assert [next(results), next(results)] == [None, None]
         with pytest.raises(TimeoutError):

@@ -187,6 +187,100 @@ os.wait()
     assert done.returncode == 0, done.stderr
 
 
+def test_all_interpreters_of_the_process_count(script) -> None:
+    """Whoever made them: here one in a worker, and one of the standard library's."""
+    done = script("""
+import os, sys, threading, warnings
+import crossbuf as cb
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+if sys.version_info >= (3, 13):
+    from _interpreters import create, destroy
+else:
+    from _xxsubinterpreters import create, destroy
+
+def inner(there, go_on):
+    there.send(None)
+    go_on.recv()
+
+def outer(there, go_on):
+    cb.spawn(inner, there, go_on).join()
+
+def fork():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+    print([str(warning.message).partition(":")[0] for warning in caught if warning.category is RuntimeWarning])
+
+if __name__ == "__main__":
+    fork()
+    (there, here), (go_on, wait) = cb.channel(), cb.channel()
+    worker = cb.spawn(outer, there, wait)
+    here.recv()
+    theirs = create()
+    fork()
+    go_on.send(None)
+    worker.join()
+    destroy(theirs)
+    fork()
+""")
+    assert done.stdout.splitlines() == ["[]", "['os.fork with 3 sub-interpreters open']", "[]"], done.stderr
+
+
+MANY = """
+import sys, warnings
+import crossbuf as cb
+from crossbuf.futures import InterpreterPoolExecutor
+warnings.simplefilter("{filter}", RuntimeWarning)
+cb._cautions._MANY = 3
+
+def load(n):
+    import numpy
+
+def several(n):
+    for _ in range(n):
+        cb.spawn(load, 1).join()
+
+if __name__ == "__main__":
+    several(1)
+    cb.spawn(several, 1).join()
+    print("so far", flush=True)
+{more}
+    print("over")
+"""
+
+
+@pytest.mark.parametrize("filter", ["default", "error"])
+@pytest.mark.parametrize(
+    "asking",
+    ["cb.spawn(load, 1).join()", "cb.interpreters.create().close()", "pool.submit(load, 1).result()", "list(pool.map(load, [1]))"],
+)
+def test_many_closed_interpreters_are_warned_of_once(script, filter, asking) -> None:
+    """Where the next one is asked for, by whom it is: the threads that closed them can change nothing."""
+    more = f"""
+    pool = InterpreterPoolExecutor(1, max_tasks_per_child=1)
+    cb.spawn(load, 1).join()
+    for _ in range(3):
+        try:
+            {asking}    # here
+        except RuntimeWarning as warning:
+            print("raised", warning, file=sys.stderr)
+"""
+    text = MANY.format(filter=filter, more=more)
+    done = script(text)
+    assert (done.returncode, done.stdout) == (0, "so far\nover\n"), done.stderr
+    lines = done.stderr.splitlines()
+    assert "3 interpreters that had loaded NumPy were closed in this process, and each leaves about 11 MB" in lines[0]
+    if filter == "default":
+        here = next(number for number, line in enumerate(text.splitlines(), 1) if "# here" in line)
+        assert f"script.py:{here}: RuntimeWarning" in lines[0]
+        assert len(lines) == 2, "the second is the line of the script"
+    else:
+        assert lines[0].startswith("raised ")
+        assert len(lines) == 1
+
+
 def test_threads_open_and_close_interpreters_while_main_computes(tmp_path) -> None:
     program = Path(__file__).with_name("isolation_churn.py")
     done = subprocess.run([sys.executable, program, "8"], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import crossbuf as cb
+from crossbuf.futures import InterpreterPoolExecutor
 
 if sys.version_info < (3, 13):
     pytest.skip("isolation needs CPython 3.13", allow_module_level=True)
@@ -74,6 +75,38 @@ def test_scipy() -> None:
 def test_pandas() -> None:
     pytest.importorskip("pandas")
     at_once(with_pandas)
+
+
+def blas_threads() -> dict[str, int]:
+    """How many threads each OpenBLAS of the process uses: NumPy and SciPy bring one each."""
+    import ctypes
+    from pathlib import Path
+
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
+
+    threads = {}
+    for path in {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "openblas" in line}:
+        library = ctypes.CDLL(path)
+        names = [name for name in ("scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads") if hasattr(library, name)]
+        threads[path] = getattr(library, names[0])()
+    return threads
+
+
+def test_one_thread_for_each_blas_of_a_pools_worker() -> None:
+    pytest.importorskip("scipy")
+    from crossbuf._core import _hold_openblas, _release_openblas
+
+    before = blas_threads()
+    _hold_openblas(3)
+    try:
+        assert list(blas_threads().values()) == [3, 3]
+        with InterpreterPoolExecutor(2) as pool:
+            assert list(pool.submit(blas_threads).result().values()) == [1, 1]
+            assert list(blas_threads().values()) == [1, 1], "they are the same libraries for all interpreters"
+    finally:
+        _release_openblas()
+    assert blas_threads() == before
 
 
 def test_they_come_by_name_too(elsewhere) -> None:

@@ -111,9 +111,28 @@ else:
         text = refusal(elsewhere, "import email; isolation.enable('email', untested=True)")
         assert "email is imported in this interpreter already; call enable before" in text
 
-    def test_the_environment_forbids_it(self, elsewhere, monkeypatch) -> None:
+    @pytest.mark.parametrize("word", ["off", "OFF", "0", "no", "No", "false", "False"])
+    def test_the_environment_forbids_it(self, elsewhere, monkeypatch, word) -> None:
+        monkeypatch.setenv("CROSSBUF_ISOLATION", word)
+        assert f"the environment variable CROSSBUF_ISOLATION is {word}" in refusal(elsewhere, "isolation.enable('numpy')")
+        assert f"CROSSBUF_ISOLATION is {word}" in isolation.obstacle("numpy")
+
+    @pytest.mark.parametrize("word", ["", "on", "1", "Yes", "TRUE"])
+    def test_the_environment_allows_it(self, monkeypatch, word) -> None:
+        monkeypatch.setenv("CROSSBUF_ISOLATION", word)
+        assert isolation.obstacle("numpy") is None
+
+    def test_a_word_that_nobody_knows_is_no_permission(self, monkeypatch) -> None:
+        monkeypatch.setenv("CROSSBUF_ISOLATION", "fo")
+        assert "is 'fo', which is neither on (on, 1, yes, true) nor off (off, 0, no, false)" in isolation.obstacle("numpy")
+
+    def test_an_import_that_is_refused_says_why(self, elsewhere, monkeypatch) -> None:
+        """As workers see it, where packages are enabled when they are imported."""
         monkeypatch.setenv("CROSSBUF_ISOLATION", "off")
-        assert "the environment variable CROSSBUF_ISOLATION is off" in refusal(elsewhere, "isolation.enable('numpy')")
+        with pytest.raises(
+            crossbuf.ExecutionFailed, match=r"IsolationError: .*private copy either: the environment variable CROSSBUF_ISOLATION is off"
+        ):
+            elsewhere("from crossbuf import isolation; isolation.enable_on_demand(); import numpy._core._multiarray_umath")
 
     def test_interpreters_that_share_the_gil(self) -> None:
         import _interpreters

@@ -64,7 +64,7 @@ class Lane:
         report, self._reports = channel(arena=self._plan.arena)
         setup, setups = channel(arena=self._plan.arena)
         orders = self._calls.reader.clone()
-        with report, setup, setups, orders, interpreters.create() as interpreter:
+        with report, setup, setups, orders, interpreters._create() as interpreter:
             interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
             interpreter.prepare_main(orders=orders, report=report, setup=setups)
             # Only the interpreter's own ends are open while it works.

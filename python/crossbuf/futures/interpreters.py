@@ -32,7 +32,7 @@ from concurrent.futures import Executor
 from concurrent.futures import Future as _Future
 from typing import Any, Literal, cast
 
-from .. import _main
+from .. import _cautions, _main
 from .._core import Arena, _is_ending
 from .._function import portable
 from . import _arguments
@@ -99,6 +99,8 @@ class InterpreterPoolExecutor(Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _is_ending():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        # The pool may have to start or to replace a worker.
+        _cautions.another_interpreter()
         try:
             order = self._writer.order(fn, args, kwargs)
             future = crew.calls.submit(order)

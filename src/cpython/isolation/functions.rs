@@ -35,6 +35,11 @@ pub(in crate::cpython) fn unload_copies(_: &State, py: Attached<'_>, interpreter
     Owned::size(py, number)
 }
 
+pub(in crate::cpython) fn many_closed(_: &State, py: Attached<'_>, many: Borrowed<'_>) -> PyResult<Owned> {
+    let many = usize::try_from(many.as_i64(py)?).unwrap_or(usize::MAX);
+    registry::many_closed(many).map_or_else(|| Ok(Owned::none(py)), |closed| Owned::size(py, closed))
+}
+
 pub(in crate::cpython) fn hold_openblas(_: &State, py: Attached<'_>, threads: Borrowed<'_>) -> PyResult<Owned> {
     openblas::hold(i32::try_from(threads.as_i64(py)?).unwrap_or(i32::MAX));
     Ok(Owned::none(py))

@@ -23,7 +23,7 @@ mod openblas;
 mod registry;
 mod text;
 
-pub(super) use functions::{copies, execute_copy, hold_openblas, load_copy, release_openblas, unload_copies};
+pub(super) use functions::{copies, execute_copy, hold_openblas, load_copy, many_closed, release_openblas, unload_copies};
 
 /// What the dynamic linker said.
 fn linker_words(error: &libloading::Error) -> String {

@@ -6,7 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::image::Image;
+use crate::sync::Ordering;
+use crate::sync::of_process::{AtomicBool, AtomicUsize};
 
+/// How many interpreters were closed that had copies.
+static CLOSED: AtomicUsize = AtomicUsize::new(0);
+/// Whether somebody was told that they are many.
+static TOLD: AtomicBool = AtomicBool::new(false);
 static COPIES: Mutex<BTreeMap<i64, Vec<Entry>>> = Mutex::new(BTreeMap::new());
 
 /// One module that was loaded from a copy.
@@ -41,6 +47,9 @@ pub(in crate::cpython) fn loaded(interpreter: i64) -> Vec<Loaded> {
 pub(in crate::cpython) unsafe fn unload(interpreter: i64) -> usize {
     let entries = locked().remove(&interpreter).unwrap_or_default();
     let number = entries.len();
+    if number > 0 {
+        CLOSED.fetch_add(1, Ordering::Relaxed);
+    }
     // In the opposite order: later ones may refer to earlier ones.
     for entry in entries.into_iter().rev() {
         if !entry.unloadable {
@@ -48,6 +57,12 @@ pub(in crate::cpython) unsafe fn unload(interpreter: i64) -> usize {
         }
     }
     number
+}
+
+/// How many interpreters of the process were closed that had copies, if they are `many`: at the first such call, whoever makes it.
+pub(in crate::cpython) fn many_closed(many: usize) -> Option<usize> {
+    let closed = CLOSED.load(Ordering::Relaxed);
+    (closed >= many && !TOLD.swap(true, Ordering::Relaxed)).then_some(closed)
 }
 
 fn locked() -> std::sync::MutexGuard<'static, BTreeMap<i64, Vec<Entry>>> {
