@@ -105,8 +105,17 @@ fn pause(_: &State, py: Attached<'_>) -> PyResult<Owned> {
     Ok(Owned::none(py))
 }
 
-fn resume(_: &State, py: Attached<'_>) -> PyResult<Owned> {
-    process::resume();
+/// Some releases of CPython count threads for their warning only after the hooks. So the server goes on once `os.fork` has returned, on this
+/// thread, unless other threads of the program are warned of anyway.
+fn resume(state: &State, py: Attached<'_>) -> PyResult<Owned> {
+    extern "C" fn resume_now(_: *mut c_void) -> c_int {
+        process::resume();
+        0
+    }
+    let is_soon = state.lifetime.is_main() && waiting::is_main_thread() && safe::do_soon(py, resume_now);
+    if !is_soon {
+        process::resume();
+    }
     Ok(Owned::none(py))
 }
 

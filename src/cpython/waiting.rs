@@ -201,7 +201,7 @@ impl Supervision {
 }
 
 /// Whether signals are this thread's business: it is the process's first one.
-fn is_main_thread() -> bool {
+pub(super) fn is_main_thread() -> bool {
     thread_local! {
         // After a fork the only thread is the main one, but may remember that it was not. It then looks at signals only as they come.
         static ANSWER: bool = rustix::thread::gettid() == rustix::process::getpid();

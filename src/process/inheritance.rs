@@ -26,10 +26,10 @@ use super::request::PATIENCE;
 use super::wire::{Packet, Token};
 use crate::arena::{self, Block};
 use crate::channel::{Attachment, Kept as KeptEnds, Patience, Side, adopt_by, keep_ends};
-use crate::identity;
 use crate::offset::Address;
 use crate::sync::Ordering;
 use crate::sync::of_process::{AtomicBool, AtomicPtr};
+use crate::{handle, identity};
 
 /// What one fork has kept for its child.
 pub(super) struct Kept {
@@ -81,6 +81,7 @@ pub(crate) fn watch_forks() {
 }
 
 extern "C" fn before() {
+    handle::prepare_for_fork();
     let kept = keep();
     let sockets = known().map(Here::descriptors).unwrap_or_default();
     FORK.with_borrow_mut(|fork| {
@@ -156,6 +157,11 @@ fn adopt(host: Address, channel: u64, side: Side) -> Option<Attachment> {
 
 /// Stops the server for the time of a fork: what forks with one thread has no reason to be warned, as CPython would.
 pub(crate) fn pause() {
+    // What the parent keeps needs the server. Begun only after the fork, it would be the second thread that is warned of.
+    if known().and_then(Here::running).is_none() && !(arena::pin_all().is_empty() && keep_ends().is_empty()) {
+        // Where it cannot be begun, nothing is let go of.
+        let _ = here();
+    }
     if let Some(server) = known().and_then(Here::running) {
         server.pause();
     }

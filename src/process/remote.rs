@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::call::{Call, Pending, Reply};
 use super::here::here;
 use super::peer::{Forwarded, Peer};
+use super::ticket::adopt;
 use super::wire::{EndPart, Origin, Packet, Token, Verdict};
-use crate::channel::{Absence, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
+use crate::channel::{Absence, Attachment, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
 use crate::offset::Address;
 use crate::sync::{AtomicBool, Ordering};
 
@@ -140,6 +141,10 @@ impl RemoteEnd for Proxy {
         if self.peer.is_inherited() {
             return refuse(message, Refusal::Inherited);
         }
+        let message = match adopt_all(message) {
+            Ok(message) => message,
+            Err((message, error)) => return refuse(message, Refusal::NotPacked(error)),
+        };
         let (request, call) = (self.peer.number(), Call::new());
         let mut talk = self.peer.talk();
         if talk.gone.is_some() {
@@ -204,6 +209,24 @@ impl RemoteEnd for Proxy {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// What was inherited by `fork` is leased first. Errors with the message when the process it was inherited from is gone.
+#[allow(clippy::result_large_err, reason = "what is not sent is about as large as the message")]
+fn adopt_all(message: Message) -> Result<Message, (Message, crate::Error)> {
+    let (head, attachments) = message.parts();
+    let is_inherited = |attachment: &Attachment| matches!(attachment, Attachment::Array(array) if array.is_inherited());
+    if !attachments.iter().any(is_inherited) {
+        return Ok(message);
+    }
+    let adopted = attachments.iter().map(|attachment| match attachment {
+        Attachment::Array(array) => adopt(array).map(Attachment::Array),
+        end => Ok(end.clone()),
+    });
+    match adopted.collect() {
+        Ok(adopted) => Ok(Message::from_parts(head, adopted)),
+        Err(error) => Err((message, error)),
     }
 }
 

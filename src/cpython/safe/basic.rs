@@ -1,6 +1,7 @@
 //! The builtin classes that every interpreter shares, and how to look into their instances.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
+use std::ptr;
 
 use pyo3_ffi as ffi;
 
@@ -144,4 +145,10 @@ unsafe fn lent(py: Attached<'_>, item: *mut ffi::PyObject) -> PyResult<Owned> {
 pub(in crate::cpython) fn run_signal_handlers(py: Attached<'_>) -> PyResult<()> {
     // SAFETY: attached.
     check(py, unsafe { ffi::PyErr_CheckSignals() }).map(drop)
+}
+
+/// Has the main thread of the main interpreter call `work` when it next executes bytecode. Whether it will.
+pub(in crate::cpython) fn do_soon(_: Attached<'_>, work: extern "C" fn(*mut c_void) -> c_int) -> bool {
+    // SAFETY: attached; the function is never unloaded, and does not look at its argument's target, as there is none.
+    unsafe { ffi::Py_AddPendingCall(Some(work), ptr::null_mut()) == 0 }
 }

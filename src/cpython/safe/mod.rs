@@ -24,7 +24,7 @@ mod raise;
 
 pub(super) use arguments::{Arguments, Signature};
 pub(super) use attached::{Attached, interpreter_id};
-pub(super) use basic::{Basic, run_signal_handlers};
+pub(super) use basic::{Basic, do_soon, run_signal_handlers};
 pub(super) use buffer::BufferView;
 pub(super) use detach::detach;
 pub(super) use heap_type::{ClassSpec, Instance, Table, This, getters, methods};
