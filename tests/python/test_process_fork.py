@@ -208,24 +208,6 @@ print("as before")
     assert output == ["as before"]
 
 
-def test_forking_with_an_interpreter_open_is_warned_of(script: Script) -> None:
-    """CPython ends the child; the warning comes before that."""
-    done = script(
-        """
-import os, warnings
-from crossbuf import interpreters
-
-with interpreters.create(), warnings.catch_warnings(record=True) as seen:
-    warnings.simplefilter("always")
-    if os.fork() == 0:
-        os._exit(0)
-    os.wait()
-    print(sum("1 sub-interpreters open: CPython crashes in the child" in str(warning.message) for warning in seen))
-"""
-    )
-    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
-
-
 def send_for_ever(sender: str) -> None:
     number = 0
     while True:
