@@ -11,6 +11,13 @@ use crate::array::ArrayMeta;
 use crate::error::{Error, Result};
 use crate::offset::{ArenaId, BlockIndex, Generation};
 
+static SECRET: OnceLock<RandomState> = OnceLock::new();
+
+/// Makes the secret. A child forked later has the same one, and can name what it has inherited so that its parent knows it.
+pub(crate) fn prepare_for_fork() {
+    SECRET.get_or_init(RandomState::new);
+}
+
 /// Names an [`Array`](crate::Array) of this process. Altered in any field, it is refused with [`Error::BadHandle`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Handle {
@@ -58,7 +65,6 @@ impl Handle {
 
     /// SipHash under this process's secret, as the standard library keys its hash maps.
     fn expected_seal(&self) -> u64 {
-        static SECRET: OnceLock<RandomState> = OnceLock::new();
         let mut hasher = SECRET.get_or_init(RandomState::new).build_hasher();
         (self.arena, self.block, self.generation, self.offset).hash(&mut hasher);
         self.meta.hash(&mut hasher);

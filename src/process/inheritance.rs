@@ -26,10 +26,10 @@ use super::request::PATIENCE;
 use super::wire::{Packet, Token};
 use crate::arena::{self, Block};
 use crate::channel::{Attachment, Kept as KeptEnds, Patience, Side, adopt_by, keep_ends};
-use crate::identity;
 use crate::offset::Address;
 use crate::sync::Ordering;
 use crate::sync::of_process::{AtomicBool, AtomicPtr};
+use crate::{handle, identity};
 
 /// What one fork has kept for its child.
 pub(super) struct Kept {
@@ -81,6 +81,7 @@ pub(crate) fn watch_forks() {
 }
 
 extern "C" fn before() {
+    handle::prepare_for_fork();
     let kept = keep();
     let sockets = known().map(Here::descriptors).unwrap_or_default();
     FORK.with_borrow_mut(|fork| {

@@ -153,6 +153,10 @@ impl Peer {
 
     fn pack_array(&self, here: &'static Here, talk: &mut Talk, array: &Array, forwarded: &mut Forwarded) -> Result<ArrayPart> {
         let block = array.block();
+        if array.is_inherited() {
+            // Whoever sends it has to lease it first, and to wait for that.
+            return Err(Error::ArenaClosed { arena: block.arena_id() });
+        }
         let Some(memory) = block.foreign() else {
             self.show(talk, array)?;
             talk.ledger.grant(block);
@@ -178,9 +182,6 @@ impl Peer {
     /// The other side gets the descriptor of the array's arena, once. It keeps the memory mapped until it is told to hide it.
     fn show(&self, talk: &mut Talk, array: &Array) -> Result<()> {
         let Some(arena) = array.arena() else { return Ok(()) };
-        if array.is_inherited() {
-            return Err(Error::ArenaClosed { arena: arena.id() });
-        }
         if !talk.shown.contains(&arena.id()) {
             // Those that are gone have no blocks, so no leases either. Looked for here, so that there is never more than one too many.
             for gone in talk.shown.extract_if(|&id| arena::find(id).is_none()) {

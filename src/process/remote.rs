@@ -10,6 +10,7 @@ use super::outbox::Way;
 use super::peer::Peer;
 use super::request::PATIENCE;
 use super::talk::{Audience, Forwarded};
+use super::ticket::adopt;
 use super::wire::{EndPart, Origin, Packet, Token, Verdict};
 use crate::channel::{Absence, Attachment, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
 use crate::offset::Address;
@@ -82,6 +83,8 @@ impl Proxy {
         if self.peer.is_inherited() {
             return Err(Refusal::Inherited);
         }
+        let adopted = adopt_all(message).map_err(Refusal::NotPacked)?;
+        let message = adopted.as_ref().unwrap_or(message);
         // What has come may say that all receivers are gone.
         self.peer.glance_at_news(here);
         let mut talk = self.peer.talk();
@@ -257,6 +260,20 @@ impl RemoteEnd for Proxy {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// The message with what was inherited by `fork` leased; `None` when there is nothing of that. Errors when the process it was inherited from is gone.
+fn adopt_all(message: &Message) -> crate::Result<Option<Message>> {
+    let (head, attachments) = message.parts();
+    let is_inherited = |attachment: &Attachment| matches!(attachment, Attachment::Array(array) if array.is_inherited());
+    if !attachments.iter().any(is_inherited) {
+        return Ok(None);
+    }
+    let adopted = attachments.iter().map(|attachment| match attachment {
+        Attachment::Array(array) => adopt(array).map(Attachment::Array),
+        end => Ok(end.clone()),
+    });
+    Ok(Some(Message::from_parts(head, adopted.collect::<crate::Result<_>>()?)))
 }
 
 /// What a host's verdict means to whoever sends.

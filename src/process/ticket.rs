@@ -82,13 +82,13 @@ pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
             packing::check_dtype(array.meta())?;
             let array = adopt(array)?;
             let (part, owner) = (Part::Array(packing::describe(&array, Origin::Ticket, token)), array.block().arena_id().process());
-            match (array.is_own(), here.living(owner)) {
+            match array.block().lessor().and_then(|_| here.living(owner)) {
                 // The owner keeps it. What is told in one conversation is heard before the end of a lease in the same.
-                (false, Some(peer)) if array.block().lessor().is_some() => {
+                Some(peer) => {
                     peer.post(&Packet::Forward { token, array: packing::describe(&array, Origin::Yours, token) });
                     (owner, part)
                 }
-                _ => {
+                None => {
                     here.tickets().hold(token, Attachment::Array(array), site, None);
                     (here.address, part)
                 }
