@@ -1,7 +1,6 @@
 """What processes of the tests do: functions that multiprocessing finds by name."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,6 @@ import crossbuf as cb
 
 #: Pickles of what would be megabytes have fewer bytes.
 SMALL = 2000
-
-
-@dataclass
-class Nested:
-    """Arrays inside other things."""
-
-    a: Any
-    more: Any
 
 
 def is_mapped(array: Any) -> bool:

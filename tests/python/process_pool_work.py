@@ -58,11 +58,6 @@ def die_soon(array: Any) -> tuple[int, Any]:
     return os.getpid(), array + 1
 
 
-class Unreadable:
-    def __reduce__(self) -> Any:
-        return int, ("no number",)
-
-
 class Unwritable:
     def __reduce__(self) -> Any:
         raise TypeError("cannot be pickled")
@@ -73,7 +68,7 @@ def unwritable(array: Any) -> Any:
 
 
 def fail(array: Any) -> None:
-    raise ValueError("of the worker", array)
+    raise ValueError("of the worker", array, cb.share(array + 1))
 
 
 INITIAL: Any = None

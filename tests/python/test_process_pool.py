@@ -228,6 +228,22 @@ def test_workers_that_are_stopped(context: Any, method: str) -> None:
             future.result(60)
 
 
+@pytest.mark.parametrize("length", [3, MANY])
+def test_exceptions_that_mention_arrays(length: int) -> None:
+    """Their workers end at once."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1) as pool:
+        for future in [pool.submit(work.fail, np.ones(length)) for _ in range(4)]:
+            with pytest.raises(ValueError, match="of the worker") as failed:
+                future.result(60)
+            _, array, shared = failed.value.args
+            assert float(array.sum()) == length
+            assert float(shared.numpy().sum()) == 2 * length
+            assert "in fail" in str(failed.value.__cause__)
+            assert "__reduce_ex__" not in vars(failed.value)
+            del failed, array, shared, future
+
+
 def test_calls_that_fail(pool: ProcessPoolExecutor) -> None:
     with pytest.raises(ValueError, match="of the worker") as failed:
         pool.submit(work.fail, np.ones(3)).result()

@@ -13,17 +13,29 @@ def examples() -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
+def programs(word: str) -> str:
+    """The one whole program that has the word in it."""
+    (example,) = (text for text in examples() if "__main__" in text and word in text)
+    return example
+
+
 def test_the_ten_lines_work_as_a_script(script) -> None:
     pytest.importorskip("numpy")
-    _, example = (text for text in examples() if "__main__" in text)
-    works_as_promised(script, example)
+    works_as_promised(script, programs("cb.spawn("))
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="NumPy works in workers from 3.13 on")
 def test_the_pool_works_as_a_script(script) -> None:
     pytest.importorskip("numpy")
-    example, _ = (text for text in examples() if "__main__" in text)
-    works_as_promised(script, example)
+    works_as_promised(script, programs("InterpreterPoolExecutor("))
+
+
+@pytest.mark.parametrize("word", [".Pool(", ".Process(", "ProcessPoolExecutor(", "joblib"])
+def test_processes_work_as_scripts(script, word: str) -> None:
+    pytest.importorskip("numpy")
+    if word == "joblib":
+        pytest.importorskip("joblib", reason="joblib is not installed")
+    works_as_promised(script, programs(word))
 
 
 def works_as_promised(script, example: str) -> None:

@@ -90,6 +90,28 @@ class Result:
         return came, (number, key, stream, beside)
 
 
+def send_home(error: BaseException, way: tuple[Sender, int]) -> None:
+    """Has what an exception mentions travel as a result does. It would else be pickled as tickets, which might not be redeemed in time."""
+    try:
+        _, apart = pack(error).split()
+        if apart:
+            error.__reduce_ex__ = _Reduced(error, way)  # type: ignore[method-assign]
+    except Exception:  # whatever is wrong with it, pickling will say
+        return
+
+
+class _Reduced:
+    """Stands in for the method of one exception, once."""
+
+    def __init__(self, error: BaseException, way: tuple[Sender, int]) -> None:
+        self._error = error
+        self._way = way
+
+    def __call__(self, protocol: Any) -> tuple[Any, ...]:
+        del self._error.__reduce_ex__
+        return Result(self._error, self._way).__reduce__()
+
+
 def came(number: int, key: _Key, stream: bytes, beside: dict[int, object]) -> Any:
     """A result, where it was asked for."""
     return unpack(stream, beside, _homes[number].take(key))

@@ -29,7 +29,7 @@ from typing import Any, cast
 
 from .._core import Sender
 from ._errands import Errand, Lost
-from ._homecoming import Home, Result
+from ._homecoming import Home, Result, send_home
 
 
 class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
@@ -103,4 +103,8 @@ def _call(call: Any) -> Result:
     if isinstance(call, Lost):
         raise call.error
     function, arguments, keywords = call
-    return Result(function(*arguments, **keywords), _way)
+    try:
+        return Result(function(*arguments, **keywords), _way)
+    except BaseException as error:
+        send_home(error, _way)
+        raise
