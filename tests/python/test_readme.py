@@ -1,6 +1,8 @@
 """The examples of the README run and print what their comments say."""
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,12 +48,25 @@ def works_as_promised(script, example: str) -> None:
     assert (done.returncode, done.stderr, done.stdout.splitlines()) == (0, "", promised)
 
 
+def test_programs_meet_by_a_name(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    publisher, client = (text.replace('"camera"', f'"camera {os.getpid()}"') for text in examples() if '("camera")' in text)
+    (tmp_path / "publisher.py").write_text(publisher)
+    with subprocess.Popen([sys.executable, str(tmp_path / "publisher.py")], stderr=subprocess.PIPE, text=True) as published:
+        connect, rest = client.split("\n\n", 1)[1].split("\n", 1)
+        tried = f"import crossbuf as cb\nwhile True:\n    try: {connect}\n    except cb.ServiceError: continue\n    break\n{rest}print(means)"
+        done = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", str([float(number) for number in range(100)]))
+        assert published.communicate(timeout=60)[1] == ""
+    assert published.returncode == 0
+
+
 def test_the_draft_and_its_handle_work() -> None:
     np = pytest.importorskip("numpy")
     import crossbuf
 
     names = {"np": np, "cb": crossbuf}
-    draft, handle = (text for text in examples() if "__main__" not in text)
+    draft, handle = (text for text in examples() if "__main__" not in text and '("camera")' not in text)
     exec(draft, names)
     assert crossbuf.Array is type(names["array"])
     assert names["array"].shape == (1000, 1000)
