@@ -204,7 +204,9 @@ def test_a_killed_worker_breaks_the_pool(context: Any) -> None:
 
 def test_a_worker_that_kills_itself_breaks_the_pool(context: Any) -> None:
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        futures = [pool.submit(work.die, np.ones(MANY)), *(pool.submit(work.total, np.ones(MANY)) for _ in range(5))]
+        futures = [pool.submit(time.sleep, 0.3), pool.submit(work.die, np.ones(MANY))]
+        futures += [pool.submit(work.total, np.ones(MANY)) for _ in range(5)]
+        futures.pop(0).result()
         for future in futures:
             with pytest.raises(BrokenProcessPool):
                 future.result(60)
