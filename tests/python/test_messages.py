@@ -115,7 +115,8 @@ results.send((type(first) is crossbuf.Array, first.tolist(), second["deep"][0].d
     )
     kind, values, dtype, array = answers.recv()
     assert (kind, values, dtype) == (True, [0, 1, 2], "<M8[s]")
-    assert array.numpy().tolist() == [0, 1, 2]
+    assert type(array) is np.ndarray, "what was an ndarray is one again where NumPy is"
+    assert array.tolist() == [0, 1, 2]
 
 
 def shared_list() -> Any:
