@@ -295,7 +295,8 @@ def test_two_hundred_interpreters_come_and_go(tmp_path) -> None:
     grown = {name: int(value) for name, _, value in (word.partition("=") for word in done.stdout.split())}
     assert grown["blocks"] == 0
     assert grown["descriptors"] == 0
-    assert grown["maps"] < 200, grown
-    # What CPython keeps of an interpreter's memory when NumPy has left an object in it.
+    # What CPython keeps of an interpreter's memory when NumPy has left an object in it; its arenas need not lie side by side. Of the copies
+    # nothing stays: they would be dozens of mappings each.
+    assert grown["maps"] < 200 * 2, grown
     assert grown["memory"] < 200 * 16_000_000, grown
     assert "50 interpreters that had loaded NumPy were closed" in done.stderr
