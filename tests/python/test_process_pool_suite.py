@@ -1,5 +1,7 @@
 """CPython's own tests of process pools, run on ours, where the interpreter has them (installations may leave the package `test` out)."""
 
+import sys
+
 import pytest
 
 from crossbuf.futures import ProcessPoolExecutor
@@ -47,9 +49,11 @@ _SUITES = {
     "Wait": test_wait.WaitTests,
 }
 
-# Each class of theirs with each start method.
+# Each class of theirs with each start method, somewhere: it takes minutes, and what differs is how workers start.
+_METHODS = (Fork, ForkServer) if sys.version_info < (3, 13) else (Spawn,)
+
 for _name, _suite in _SUITES.items():
-    for _method in (Fork, Spawn, ForkServer):
+    for _method in _METHODS:
         _class = f"Test{_name}{_method.__name__}"
         globals()[_class] = type(_class, (_suite, _method, util.BaseTestCase), {"__module__": __name__})
 
