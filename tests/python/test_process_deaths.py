@@ -151,6 +151,8 @@ def test_hosts_die(dice, tmp_path):
                 for process, end in ((sender, "sender"), (receiver, "receiver")):
                     process.ask(puppets.keep, end, host.ask(puppets.ticket, end))
                 host.ask(puppets.drop, "sender", "receiver")
+                # The two know each other from the first round on, and the sender has an arena.
+                make_and_take(sender, receiver)
                 sender.ask(puppets.start, "making", deaths.make, "sender", str(made))
                 receiver.ask(puppets.start, "taking", deaths.take, "receiver", str(taken))
                 a_moment(dice)
@@ -166,7 +168,6 @@ def test_hosts_die(dice, tmp_path):
                 assert name == "Broken"
                 assert str(host.pid) in text
                 process.ask(puppets.drop, end)
-            # The two know each other from the first round on, and the sender has an arena.
             books = books or Books(sender, receiver)
         books.balance()
 
