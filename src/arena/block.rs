@@ -114,6 +114,14 @@ impl Block {
         }
     }
 
+    /// The inside of the arena it lies in, if that is one of this process's own.
+    pub(super) fn own_arena(&self) -> Option<&Inner> {
+        match &self.0 {
+            Kind::Own(own) if !own.is_inherited() => Some(own.inner()),
+            _ => None,
+        }
+    }
+
     /// The name of the arena it lies in, whosever that is.
     pub(crate) fn arena_id(&self) -> ArenaId {
         match &self.0 {

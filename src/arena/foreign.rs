@@ -13,10 +13,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::block::Block;
+use super::counterfoils;
 use super::inner::lock;
 use super::mapping;
 use super::raw::Window;
@@ -145,6 +147,11 @@ impl ForeignArena {
         drop(leases);
         // One lease too many is dropped here, which gives it back.
         Ok(Block::leased(known.unwrap_or(new)))
+    }
+
+    /// Whether the word at `offset` says that the ticket of that stamp was good after everything that the caller has said to its owner.
+    pub(crate) fn shows(&self, offset: Offset, stamp: NonZeroU64) -> bool {
+        counterfoils::is_place(offset, self.window.len()) && counterfoils::shows(self.window.word(offset), stamp)
     }
 
     /// The leased block in whose memory all of `address..address + len` lies.

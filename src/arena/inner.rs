@@ -10,11 +10,13 @@
 
 mod trimming;
 
+use std::num::NonZeroU64;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::allocator::{Allocator, Grant, Shortage, Tally};
 use super::block::Block;
+use super::counterfoils::{self, Counterfoils};
 use super::mapping::Mapping;
 use super::pages::Pages;
 use super::references::Gone;
@@ -22,7 +24,7 @@ use super::registry;
 use super::slots::{Place, Slot, Slots};
 use crate::error::{Error, Result};
 use crate::identity;
-use crate::offset::{ArenaId, BlockIndex, Generation};
+use crate::offset::{ArenaId, BlockIndex, Generation, Offset};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// Free memory of at least so many bytes may be kept for reuse, however small the budget.
@@ -41,6 +43,7 @@ pub(super) struct Inner {
     mapping: Mapping,
     pages: Pages,
     slots: Slots,
+    counterfoils: Counterfoils,
     closed: AtomicBool,
     copied: AtomicU64,
     /// How many free bytes may be kept for reuse.
@@ -79,12 +82,13 @@ impl Owner {
     /// A new arena, known to the registry.
     pub(super) fn of_new(budget: u64) -> Result<Arc<Owner>> {
         let mapping = Mapping::new(budget)?;
-        let allocator = Allocator::new(mapping.writable().len() as u64, budget, rustix::param::page_size());
+        let allocator = Allocator::new((mapping.writable().len() - counterfoils::ROOM) as u64, budget, rustix::param::page_size());
         let inner = Arc::new(Inner {
             id: identity::next_arena()?,
             pages: Pages::new(&mapping),
             mapping,
             slots: Slots::new(),
+            counterfoils: Counterfoils::default(),
             closed: AtomicBool::new(false),
             copied: AtomicU64::new(0),
             watermark: LEAST_WATERMARK.max(budget / 4),
@@ -210,6 +214,28 @@ impl Inner {
             Err(Gone::Other(found)) => Err(Error::stale_block(index, generation, found)),
             Err(Gone::Ended) => Err(stale(format!("block {} of generation {} has been freed", index.0, generation.0))),
         }
+    }
+
+    /// A word that has that stamp from now on, by its number; `None` when all are in use, or there is no memory for another one.
+    pub(super) fn stamp(&self, stamp: NonZeroU64) -> Option<usize> {
+        let word = self.counterfoils.take(|word| {
+            let start = self.offset_of_word(word).0;
+            let page = start..start + rustix::param::page_size() as u64;
+            self.pages.prepare(&self.mapping, &page, &page).is_ok()
+        })?;
+        let word_there = self.mapping.writable().word(self.offset_of_word(word));
+        word_there.store(stamp.get(), Ordering::Relaxed); // whoever looks has got the ticket, made later, by some way that orders
+        Some(word)
+    }
+
+    /// Nobody may redeem by that word any more.
+    pub(super) fn unstamp(&self, word: usize) {
+        counterfoils::clear(self.mapping.writable().word(self.offset_of_word(word)));
+        self.counterfoils.give(word);
+    }
+
+    pub(super) fn offset_of_word(&self, word: usize) -> Offset {
+        counterfoils::offset_of(word, self.mapping.writable().len())
     }
 
     /// The live block in whose read-only memory all of `address..address + len` lies.

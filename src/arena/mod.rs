@@ -19,6 +19,7 @@ mod allocator;
 mod block;
 mod budget;
 mod classes;
+mod counterfoils;
 mod foreign;
 mod inner;
 mod mapping;
@@ -38,6 +39,9 @@ use std::sync::Arc;
 
 pub(crate) use block::Block;
 pub use budget::Budget;
+pub(crate) use counterfoils::Counterfoil;
+#[cfg(all(test, loom))]
+pub(crate) use counterfoils::{clear, shows};
 pub(crate) use foreign::{ForeignArena, Lessor};
 pub(crate) use registry::{block_at, find, pin_all};
 

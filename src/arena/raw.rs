@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 use memmap2::MmapRaw;
 
 use crate::offset::Offset;
+use crate::sync::AtomicU64;
 
 /// One of an arena's two views of its memfd, or the one view of another process's.
 ///
@@ -41,6 +42,15 @@ impl Window {
         // SAFETY: by invariant 1 `base` starts `len` bytes of one mapping, `offset <= len` was checked, and by invariant 3 it fits an
         // isize.
         unsafe { self.base.as_ptr().add(offset) }
+    }
+
+    /// The word at `offset`, behind all blocks. Panics where no whole word lies. In a read-only window it may only be loaded.
+    pub(super) fn word(&self, offset: Offset) -> &AtomicU64 {
+        let place = self.at(offset).cast::<AtomicU64>();
+        assert!(place.is_aligned() && self.len - offset.0 as usize >= size_of::<u64>(), "no word lies at {} of the arena", offset.0);
+        // SAFETY: by invariant 1 its bytes are mapped as long as `self`, and the assertion has seen to the rest. Any bits are valid, and behind
+        // the blocks lie nothing but words, which every process accesses as atomics alone.
+        unsafe { &*place }
     }
 
     /// Where `address` lies in the window.

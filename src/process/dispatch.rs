@@ -11,6 +11,7 @@ use super::lane::Lane;
 use super::packing::{NO_TOKEN, Unpacked, check_dtype};
 use super::peer::Peer;
 use super::talk::{Audience, Delivery, Forwarded, Hosted};
+use super::tickets::Held;
 use super::turns::{Loss, Turn};
 use super::wire::{ArrayPart, Flaw, Origin, Packet, Part, Thing, Token, Verdict};
 use crate::channel::{Attachment, Message};
@@ -79,7 +80,10 @@ impl Peer {
             Packet::Forget { token } => {
                 let forgotten = here.tickets().forget(&token);
                 drop(forgotten);
+                here.fade(Some(self));
             }
+            Packet::Redeem { request: 0, token } => self.redeemed(here, token)?,
+            Packet::Redeem { request, token } => self.redeem_again(here, request, token),
             Packet::Find { request, thing, service, name } => self.find(here, request, thing, service, name),
             Packet::Inherit { request, fork, channel, side } => match here.inherit(&fork, channel, side) {
                 Some(end) => self.grant(here, request, &end),
@@ -254,14 +258,14 @@ impl Peer {
 
     /// Keeps something for whoever asks by that token, and gives it to those who have asked already.
     fn hold(self: &Arc<Self>, here: &'static Here, token: Token, content: Attachment) {
-        here.tickets().hold(token, content, format!("forwarded by {}", self.host()), Some(self.id));
+        here.tickets().hold(token, Held::forwarded(content, self));
         let asked: Vec<Late> = here.late().extract_if(.., |late| late.token == token).collect();
         for Late { peer, request, .. } in asked {
             peer.redeem(here, request, token);
         }
     }
 
-    fn redeem(self: &Arc<Self>, here: &'static Here, request: u64, token: Token) {
+    pub(super) fn redeem(self: &Arc<Self>, here: &'static Here, request: u64, token: Token) {
         let (content, spent) = {
             let mut tickets = here.tickets();
             (tickets.redeem(&token), tickets.was_redeemed(&token))
@@ -271,6 +275,7 @@ impl Peer {
             None if spent => self.post(&Packet::Answer { request, verdict: Verdict::Stale, text: UNKNOWN_TICKET }),
             None => here.late().push(Late { peer: self.clone(), request, token, until: Instant::now() + LATE }),
         }
+        here.fade(Some(self));
     }
 
     fn open(self: &Arc<Self>, here: &'static Here, request: u64, part: ArrayPart) {

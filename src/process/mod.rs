@@ -43,6 +43,7 @@ mod outbox;
 mod packing;
 mod peer;
 mod published;
+mod redeem;
 mod remote;
 mod request;
 mod ring;

@@ -126,6 +126,19 @@ impl Peer {
         sent
     }
 
+    /// Whether the other side can read it from now on, in the ring. If not, it is not sent.
+    pub(super) fn post_into_ring(&self, packet: &Packet<'_>) -> bool {
+        let bytes = packet.write();
+        let queue = self.outbox.lock();
+        let free = !queue.closed && queue.packets.is_empty();
+        let written = free && self.ring_for(&bytes).is_some_and(|ring| ring.write(Some(&bytes)));
+        drop(queue);
+        if written {
+            self.ring();
+        }
+        written
+    }
+
     /// As `post_quietly`; `revoke` takes what comes of it.
     pub(super) fn post_revocably(&self, packet: &Packet<'_>) -> Way {
         let bytes = packet.write();

@@ -44,6 +44,8 @@ pub(super) struct Peer {
     pub(super) inbox: Mutex<Inbox>,
     pub(super) outbox: Outbox,
     talk: Mutex<Talk>,
+    /// Held by whoever redeems a ticket of the other side's.
+    pub(super) redeeming: Mutex<()>,
 }
 
 /// Who began the conversation.
@@ -72,6 +74,7 @@ impl Peer {
             inbox: Mutex::default(),
             outbox: Outbox::default(),
             talk: Mutex::new(Talk::begin(address)),
+            redeeming: Mutex::default(),
         }
     }
 

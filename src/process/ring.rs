@@ -186,6 +186,16 @@ impl Ring<'_> {
         self.written.load(Ordering::Relaxed) != self.read.load(Ordering::Relaxed)
     }
 
+    /// How much was ever written, by now.
+    pub(super) fn end(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Whether all was read that was written by then.
+    pub(super) fn has_read_to(&self, end: u64) -> bool {
+        self.read.load(Ordering::Relaxed).wrapping_sub(end).cast_signed() >= 0
+    }
+
     /// Whether the writer waits for the room that reading has made, once.
     pub(super) fn is_thirsty(&self) -> bool {
         fence(Ordering::SeqCst); // pairs with the fence in `write`
@@ -313,13 +323,13 @@ mod tests {
 }
 
 #[cfg(all(test, loom))]
-mod models {
+pub(super) mod models {
     use loom::sync::Arc;
     use loom::thread;
 
     use super::*;
 
-    struct Memory {
+    pub(in super::super) struct Memory {
         written: AtomicU64,
         read: AtomicU64,
         bell: AtomicU32,
@@ -330,13 +340,13 @@ mod models {
     }
 
     impl Memory {
-        fn new() -> Arc<Memory> {
+        pub(in super::super) fn new() -> Arc<Memory> {
             let words = (0..4).map(|_| AtomicU64::new(0)).collect();
             let (zero, none) = (|| AtomicU64::new(0), || AtomicU32::new(0));
             Arc::new(Memory { written: zero(), read: zero(), bell: none(), thirst: none(), words, rung: none() })
         }
 
-        fn ring(&self) -> Ring<'_> {
+        pub(in super::super) fn ring(&self) -> Ring<'_> {
             Ring { written: &self.written, read: &self.read, bell: &self.bell, thirst: &self.thirst, words: &self.words }
         }
     }

@@ -215,7 +215,7 @@ impl Thread {
         let ticking = !self.ready.is_empty()
             || !self.deaf.is_empty()
             || !self.here.late().is_empty()
-            || self.here.tickets().any_orphaned()
+            || self.here.tickets().any_on_their_way()
             || self.here.all().iter().any(|peer| peer.outbox.len() > 0 || peer.has_lent());
         match (readable, ticking) {
             (true, _) => Some(Duration::ZERO),
@@ -368,6 +368,7 @@ impl Thread {
         }
         let expired = self.here.tickets().expire();
         drop(expired);
+        self.here.fade(None);
         for peer in self.here.all() {
             peer.flush();
             // That a message was taken is written without ringing.

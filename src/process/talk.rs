@@ -12,6 +12,7 @@ use super::wire::{Packet, Token};
 use crate::arena::ForeignArena;
 use crate::channel::Lent;
 use crate::error::Error;
+use crate::handle::Handle;
 use crate::offset::{Address, ArenaId};
 use crate::{Receiver, Sender};
 
@@ -76,6 +77,8 @@ pub(super) struct Talk {
     /// Why the conversation is over.
     pub(super) gone: Option<Arc<str>>,
     pub(super) ledger: Ledger,
+    /// What it has redeemed last without asking. It has a lease of it, until it gives that back.
+    pub(super) redeemed: Option<(Token, Handle)>,
     /// Arenas whose descriptor the other process has from us.
     pub(super) shown: HashSet<ArenaId>,
     /// Arenas whose descriptor we have from it, and what came of mapping them.

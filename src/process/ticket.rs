@@ -1,7 +1,7 @@
 //! Arrays and ends by name: handles, which keep nothing alive, and tickets, which do until they are redeemed.
 //!
 //! ```text
-//! ticket   [ address of the process that has it 16 | array or end, as in packets ]
+//! ticket   [ address of the process that has it 16 | where its counterfoil lies 8 | array or end, as in packets ]
 //! ```
 
 use std::time::Duration;
@@ -9,15 +9,20 @@ use std::time::Duration;
 use super::call::Reply;
 use super::here::{gone, here, known};
 use super::packing::{self, NO_TOKEN};
+use super::redeem::{Attempt, stamp_of};
 use super::remote::Proxy;
 use super::request::{Asked, PATIENCE, Request};
-use super::tickets::TicketStatistics;
+use super::tickets::{Held, TicketStatistics};
 use super::wire::{self, ArrayPart, EndPart, Origin, Packet, Part, Verdict};
+use crate::arena::Counterfoil;
 use crate::channel::{Attachment, RemoteEnd, Side};
 use crate::error::{Error, Result};
 use crate::handle::Handle;
-use crate::offset::Address;
+use crate::offset::{Address, Offset};
 use crate::{Array, identity};
+
+/// Of tickets that have no counterfoil.
+const NOWHERE: Offset = Offset(u64::MAX);
 
 /// Starts this process's server, unless it runs: from now on others can reach it.
 pub(crate) fn serve() -> Result<()> {
@@ -77,7 +82,7 @@ fn read(owner: Address, reply: Option<Reply>) -> Result<Attachment> {
 pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
     let here = here()?;
     let token = packing::token()?;
-    let (server, part) = match content {
+    let (server, counterfoil, part) = match content {
         Attachment::Array(array) => {
             packing::check_dtype(array.meta())?;
             let array = adopt(array)?;
@@ -86,11 +91,13 @@ pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
                 // The owner keeps it. What is told in one conversation is heard before the end of a lease in the same.
                 Some(peer) => {
                     peer.post(&Packet::Forward { token, array: packing::describe(&array, Origin::Yours, token) });
-                    (owner, part)
+                    (owner, NOWHERE, part)
                 }
                 None => {
-                    here.tickets().hold(token, Attachment::Array(array), site, None);
-                    (here.address, part)
+                    let counterfoil = Counterfoil::new(array.block(), stamp_of(&part));
+                    let place = counterfoil.as_ref().and_then(Counterfoil::offset).unwrap_or(NOWHERE);
+                    here.tickets().hold(token, Held::issued(Attachment::Array(array), counterfoil, site));
+                    (here.address, place, part)
                 }
             }
         }
@@ -98,6 +105,7 @@ pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
         Attachment::Receiver(receiver) => issue_end(here, content, receiver.remote(), token, site),
     };
     let mut ticket = server.to_bytes().to_vec();
+    ticket.extend(counterfoil.0.to_le_bytes());
     ticket.extend(wire::part_to_bytes(&part));
     Ok(ticket)
 }
@@ -108,56 +116,68 @@ fn issue_end(
     remote: Option<&std::sync::Arc<dyn RemoteEnd>>,
     token: wire::Token,
     site: String,
-) -> (Address, Part) {
+) -> (Address, Offset, Part) {
     if let Some(remote) = remote {
         let proxy = Proxy::of(remote.as_ref());
         proxy.peer.post(&Packet::ForwardEnd { token, end: proxy.end });
         let end = proxy.describe(Origin::Ticket, token);
-        return (end.host, Part::End(end));
+        return (end.host, NOWHERE, Part::End(end));
     }
     let (side, channel, capacity) = match content {
         Attachment::Receiver(receiver) => (Side::Receiving, receiver.channel_id(), receiver.capacity()),
         Attachment::Sender(sender) => (Side::Sending, sender.channel_id(), sender.capacity()),
         Attachment::Array(_) => unreachable!("an array is no end"),
     };
-    here.tickets().hold(token, content.clone(), site, None);
-    (here.address, Part::End(EndPart { origin: Origin::Ticket, side, host: here.address, channel, capacity, end: 0, token }))
+    here.tickets().hold(token, Held::issued(content.clone(), None, site));
+    (here.address, NOWHERE, Part::End(EndPart { origin: Origin::Ticket, side, host: here.address, channel, capacity, end: 0, token }))
 }
 
 /// What a ticket stands for, up to the waiting.
 pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
-    let (server, token) = parse(ticket)?;
+    let (server, counterfoil, part) = parse(ticket)?;
+    let token = part.token();
     let here = here()?;
     if server == here.address {
         let found = here.tickets().redeem(&token);
+        here.fade(None);
         return found.map(Asked::Found).ok_or_else(|| Error::StaleHandle { reason: super::dispatch::UNKNOWN_TICKET.to_owned() });
     }
-    let packet = |request| Packet::Open { request, token, handle: None };
-    Ok(Request::begin(&here.reach(server)?, packet, move |reply| read(server, reply)))
+    let peer = here.reach(server)?;
+    let ask = |packet: fn(u64, wire::Token) -> Packet<'static>| {
+        Request::begin(&peer, |request| packet(request, token), move |reply| read(server, reply))
+    };
+    let attempt = match &part {
+        Part::Array(array) => peer.redeem_at_once(array, counterfoil, || ask(|request, token| Packet::Redeem { request, token })),
+        Part::End(_) => Attempt::Refused,
+    };
+    Ok(match attempt {
+        Attempt::Found(array) => Asked::Found(array),
+        Attempt::Asked(asked) => asked,
+        Attempt::Refused => ask(|request, token| Packet::Open { request, token, handle: None }),
+    })
 }
 
 /// Gives up a ticket that this process keeps, unless it was redeemed. Those that others keep are theirs to give up.
 pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
-    let (server, token) = parse(ticket)?;
+    let (server, _, part) = parse(ticket)?;
     if let Some(here) = known()
         && server == here.address
     {
-        let forgotten = here.tickets().forget(&token);
+        let forgotten = here.tickets().forget(&part.token());
         drop(forgotten);
+        here.fade(None);
     }
     Ok(())
 }
 
-/// The process that keeps it, and its token.
-fn parse(ticket: &[u8]) -> Result<(Address, wire::Token)> {
+/// The process that keeps it, where its counterfoil lies, and what it stands for.
+fn parse(ticket: &[u8]) -> Result<(Address, Offset, Part)> {
     let bad = |reason: String| Error::BadHandle { reason: format!("this is no ticket: {reason}") };
-    let (server, part) = ticket.split_first_chunk().ok_or_else(|| bad(format!("it has only {} bytes", ticket.len())))?;
+    let short = || bad(format!("it has only {} bytes", ticket.len()));
+    let (server, rest) = ticket.split_first_chunk().ok_or_else(short)?;
+    let (counterfoil, part) = rest.split_first_chunk().ok_or_else(short)?;
     let part = wire::part_from_bytes(part).map_err(|flaw| bad(flaw.to_string()))?;
-    let token = match &part {
-        Part::Array(array) => array.token,
-        Part::End(end) => end.token,
-    };
-    Ok((Address::from_bytes(*server), token))
+    Ok((Address::from_bytes(*server), Offset(u64::from_le_bytes(*counterfoil)), part))
 }
 
 /// Tickets of this process that nobody has redeemed, the oldest first.
@@ -169,6 +189,7 @@ pub fn tickets() -> Vec<TicketStatistics> {
 pub fn drop_tickets(older_than: Duration) -> usize {
     let Some(here) = known() else { return 0 };
     let dropped = here.tickets().older_than(older_than);
+    here.fade(None);
     dropped.len()
 }
 

@@ -5,12 +5,15 @@
 //!   |                 '--> forgotten, when many others were spent since
 //!   '--drop, or its maker died some time ago--> gone
 //! ```
+//! What has a counterfoil fades on each of these ways: it stays until nobody can have redeemed it at the same moment, see `redeem`.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::peer::Peer;
 use super::wire::Token;
 use crate::Array;
+use crate::arena::Counterfoil;
 use crate::channel::Attachment;
 use crate::handle::Handle;
 
@@ -21,8 +24,10 @@ const REMEMBERED: usize = 1 << 14;
 
 /// A ticket that nobody has redeemed.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     content: Attachment,
+    /// By which it can be redeemed without asking.
+    counterfoil: Option<Counterfoil>,
     born: Instant,
     /// Where in the program it was made.
     site: String,
@@ -51,16 +56,26 @@ pub(super) struct Tickets {
     spent: HashMap<Token, Handle>,
     /// In the order in which they were spent.
     order: VecDeque<Token>,
+    fading: Vec<Fading>,
+}
+
+/// What a ticket stood for that was given up.
+#[derive(Debug)]
+pub(super) struct Fading {
+    token: Token,
+    content: Attachment,
+    /// Conversations in which it may have been redeemed before, and up to where they have to be read; `None` when nobody has looked yet.
+    pub(super) waits_for: Option<Vec<(u64, u64)>>,
 }
 
 impl Tickets {
-    pub(super) fn hold(&mut self, token: Token, content: Attachment, site: String, maker: Option<u64>) {
-        self.held.insert(token, Held { content, born: Instant::now(), site, maker, orphaned: None });
+    pub(super) fn hold(&mut self, token: Token, held: Held) {
+        self.held.insert(token, held);
     }
 
     /// What the ticket stands for. `None` when it never was, or what it stood for is gone.
     pub(super) fn redeem(&mut self, token: &Token) -> Option<Attachment> {
-        let Some(Held { content, .. }) = self.held.remove(token) else {
+        let Some(content) = self.forget(token) else {
             return self.spent.get(token).and_then(|handle| Array::open(handle).ok()).map(Attachment::Array);
         };
         if let Attachment::Array(array) = &content
@@ -82,9 +97,35 @@ impl Tickets {
         self.spent.contains_key(token)
     }
 
+    /// As `redeem`, for one who has said so while the counterfoil showed that it may.
+    pub(super) fn redeem_at_once(&mut self, token: &Token) -> Option<Attachment> {
+        if self.held.contains_key(token) {
+            return self.redeem(token);
+        }
+        self.fading.iter().find(|fading| fading.token == *token).map(|fading| fading.content.clone())
+    }
+
     /// Takes a ticket out that nobody will redeem.
     pub(super) fn forget(&mut self, token: &Token) -> Option<Attachment> {
-        self.held.remove(token).map(|held| held.content)
+        self.held.remove(token).map(|held| self.give_up(*token, held))
+    }
+
+    fn give_up(&mut self, token: Token, Held { content, counterfoil, .. }: Held) -> Attachment {
+        if counterfoil.is_some() {
+            drop(counterfoil);
+            self.fading.push(Fading { token, content: content.clone(), waits_for: None });
+        }
+        content
+    }
+
+    /// Whether some were given up and are still here.
+    pub(super) fn any_fading(&self) -> bool {
+        !self.fading.is_empty()
+    }
+
+    /// Takes out what need not stay any longer, to be dropped without the lock.
+    pub(super) fn faded(&mut self, is_over: impl FnMut(&mut Fading) -> bool) -> Vec<Fading> {
+        self.fading.extract_if(.., is_over).collect()
     }
 
     /// The process behind that conversation is gone.
@@ -98,9 +139,9 @@ impl Tickets {
         self.take_out(|held| held.orphaned.is_some_and(|since| since.elapsed() >= GRACE))
     }
 
-    /// Whether some are going to expire.
-    pub(super) fn any_orphaned(&self) -> bool {
-        self.held.values().any(|held| held.orphaned.is_some())
+    /// Whether some are going to leave by themselves.
+    pub(super) fn any_on_their_way(&self) -> bool {
+        self.any_fading() || self.held.values().any(|held| held.orphaned.is_some())
     }
 
     /// Takes out all that are as old or older.
@@ -109,7 +150,8 @@ impl Tickets {
     }
 
     fn take_out(&mut self, wanted: impl Fn(&Held) -> bool) -> Vec<Attachment> {
-        self.held.extract_if(|_, held| wanted(held)).map(|(_, held)| held.content).collect()
+        let taken: Vec<_> = self.held.extract_if(|_, held| wanted(held)).collect();
+        taken.into_iter().map(|(token, held)| self.give_up(token, held)).collect()
     }
 
     /// The oldest first.
@@ -121,6 +163,17 @@ impl Tickets {
 }
 
 impl Held {
+    /// A ticket of this process's.
+    pub(super) fn issued(content: Attachment, counterfoil: Option<Counterfoil>, site: String) -> Held {
+        Held { content, counterfoil, born: Instant::now(), site, maker: None, orphaned: None }
+    }
+
+    /// One for which `maker` will tell others to ask here.
+    pub(super) fn forwarded(content: Attachment, maker: &Peer) -> Held {
+        let site = format!("forwarded by {}", maker.host());
+        Held { content, counterfoil: None, born: Instant::now(), site, maker: Some(maker.id), orphaned: None }
+    }
+
     fn statistics(&self) -> TicketStatistics {
         let nbytes = match &self.content {
             Attachment::Array(array) => array.meta().nbytes(),

@@ -123,6 +123,12 @@ pub(super) enum Packet<'p> {
     Forget {
         token: Token,
     },
+    /// With 0 for the request: the writer has the array of that ticket from now on. Otherwise it came too late with that perhaps, and opens the
+    /// ticket, or what it had by then. Answers: as to `Open`.
+    Redeem {
+        request: u64,
+        token: Token,
+    },
     /// What the service has published by that name, please. Answers: `Granted`, `Answer`.
     Find {
         request: u64,

@@ -16,7 +16,7 @@ import weakref
 from typing import Any
 
 from .._core import Sender, channel
-from ..errors import Empty, Error
+from ..errors import Error
 from ._packing import Beside, pack, unpack
 
 type _Key = tuple[int, int]
@@ -48,15 +48,9 @@ class Home:
         until = time.monotonic() + _PATIENCE
         with self._lock:
             while key not in self._early:
-                # At exit, results are still read, and a thread that waits in a channel would be told to end.
-                try:
-                    other, objects = self._receiver.recv_nowait()
-                except Empty:
-                    if time.monotonic() > until:
-                        raise
-                    time.sleep(0.001)
-                else:
-                    self._early[other] = objects
+                # At exit, results are still read.
+                other, objects = self._receiver._await_thread(max(0.0, until - time.monotonic()))
+                self._early[other] = objects
             return self._early.pop(key)
 
     def close(self) -> None:

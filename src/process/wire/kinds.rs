@@ -30,7 +30,7 @@ macro_rules! kinds {
 kinds! {
     HELLO = 1 FAREWELL = 2 MEMORY = 3 RELEASE = 4 OPEN = 5 FORWARD = 6 FORWARD_END = 7 FORGET = 8 FIND = 9 CLOSE = 10 ANOTHER = 11
     PUT = 12 WANT = 13 CANCEL = 14 DELIVER = 15 TAKEN = 16 RETURN = 17 ASK = 18 FIGURES = 19 GRANTED = 20 ANSWER = 21 BELL = 22
-    INHERIT = 23 SETTLED = 24 HIDE = 25 LOST = 26
+    INHERIT = 23 SETTLED = 24 HIDE = 25 LOST = 26 REDEEM = 27
 }
 
 impl Packet<'_> {
@@ -78,6 +78,7 @@ impl Packet<'_> {
             Packet::Settled { .. } => (SETTLED, 0, 0, 0),
             Packet::Hide { .. } => (HIDE, 0, 0, 0),
             Packet::Lost { end } => (LOST, 0, *end, 0),
+            Packet::Redeem { request, .. } => (REDEEM, *request, 0, 0),
         };
         Header { magic: MAGIC, version: VERSION, kind, request, subject, detail }
     }
@@ -86,7 +87,8 @@ impl Packet<'_> {
         match self {
             Packet::Hello { address } => out.extend(address.to_bytes()),
             Packet::Memory { arena } | Packet::Hide { arena } | Packet::Release { arena, .. } => out.extend(arena.0.to_le_bytes()),
-            Packet::Open { token, handle: None, .. } | Packet::ForwardEnd { token, .. } | Packet::Forget { token } => out.extend(token),
+            Packet::Open { token, handle: None, .. } | Packet::Redeem { token, .. } => out.extend(token),
+            Packet::ForwardEnd { token, .. } | Packet::Forget { token } => out.extend(token),
             Packet::Inherit { fork: token, .. } | Packet::Settled { fork: token } => out.extend(token),
             Packet::Open { token, handle: Some(array), .. } | Packet::Forward { token, array } => {
                 out.extend(token);
@@ -168,6 +170,7 @@ impl<'p> Packet<'p> {
                 text: reader.text()?,
             },
             LOST => Packet::Lost { end: subject },
+            REDEEM => Packet::Redeem { request, token: reader.pod("token")? },
             INHERIT => Packet::Inherit { request, fork: reader.pod("token")?, channel: subject, side: side_of(detail)? },
             SETTLED => Packet::Settled { fork: reader.pod("token")? },
             BELL => Packet::Bell,

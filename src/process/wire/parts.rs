@@ -75,6 +75,15 @@ pub(in crate::process) enum Body<'p> {
     Spilled(Box<ArrayPart>),
 }
 
+impl Part {
+    pub(in crate::process) fn token(&self) -> Token {
+        match self {
+            Part::Array(array) => array.token,
+            Part::End(end) => end.token,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct ArrayRecord {

@@ -79,7 +79,7 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn contents() -> impl Strategy<Value = Contents> {
-    let small = (HELLO..=LOST, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<bool>(), any::<Token>());
+    let small = (HELLO..=REDEEM, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<bool>(), any::<Token>());
     let large = (any::<[String; 2]>(), vec(any::<u8>(), 0..200), array(), part());
     let chosen = (select(vec![Thing::Sender, Thing::Receiver, Thing::Array]), select(Verdict::ALL.to_vec()), any::<[u64; 8]>());
     (small, large, chosen).prop_map(|((kind, numbers, words, flag, token), (texts, bytes, array, part), (thing, verdict, figures))| {
@@ -103,6 +103,7 @@ impl Contents {
             FORWARD => Packet::Forward { token, array },
             FORWARD_END => Packet::ForwardEnd { token, end },
             FORGET => Packet::Forget { token },
+            REDEEM => Packet::Redeem { request, token },
             FIND => Packet::Find { request, thing: self.thing, service, name },
             CLOSE => Packet::Close { end },
             ANOTHER => Packet::Another { end, number },

@@ -1,0 +1,291 @@
+//! Redeeming a ticket in one packet, without waiting for its owner: for arrays in memory that is mapped here already.
+//!
+//! ```text
+//! redeemer   writes Redeem into the ring   -fence-   looks at the counterfoil     it shows the ticket's stamp: the array is ours
+//! owner      clears the counterfoil        -fence-   looks into all rings         something is unread: the array stays until it was read
+//! ```
+//! So an owner that gives a ticket up while somebody redeems it hears of that in time, or the redeemer finds the counterfoil cleared. Then it
+//! came too late, or the owner was quick and has done what it said; so it asks.
+//!
+//! The counterfoil is a word in the owner's memory, which nobody else can write: whoever lies harms itself.
+//!
+//! Source: to announce and to look again is the way of hazard pointers (M. Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free
+//! Objects", 2004); what is announced here is a packet.
+
+use std::hash::Hasher;
+use std::num::NonZeroU64;
+use std::sync::{Arc, PoisonError};
+
+use fnv::FnvHasher;
+
+use super::here::Here;
+use super::packing::{NO_TOKEN, Unpacked, describe};
+use super::peer::Peer;
+use super::tickets::Fading;
+use super::wire::{self, ArrayPart, Flaw, Origin, Packet, Part, Token};
+use crate::Array;
+use crate::channel::Attachment;
+use crate::offset::Offset;
+
+/// What a counterfoil says for a ticket with that part: 64 bits of FNV-1a, so that a ticket which was altered on its way is not taken for
+/// the one that was made. <http://www.isthe.com/chongo/tech/comp/fnv/>
+pub(super) fn stamp_of(part: &Part) -> NonZeroU64 {
+    let mut hasher = FnvHasher::default();
+    hasher.write(&wire::part_to_bytes(part));
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
+}
+
+/// What came of redeeming.
+pub(super) enum Attempt<Q> {
+    /// The array, for which nobody was asked.
+    Found(Attachment),
+    /// It came too late perhaps, so the owner was asked.
+    Asked(Q),
+    /// Nothing was done.
+    Refused,
+}
+
+impl Peer {
+    /// Redeems a ticket of the other side's, without waiting. `place` is where its counterfoil lies; `ask` posts a `Redeem` that is answered.
+    pub(super) fn redeem_at_once<Q>(self: &Arc<Self>, ticket: &ArrayPart, place: Offset, ask: impl FnOnce() -> Q) -> Attempt<Q> {
+        let Some(Ok(memory)) = self.talk().memory.get(&ticket.arena).cloned() else { return Attempt::Refused };
+        let stamp = stamp_of(&Part::Array(ticket.clone()));
+        if !memory.shows(place, stamp) {
+            return Attempt::Refused;
+        }
+        // What is asked for is what was redeemed just before.
+        let turn = self.redeeming.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.post_into_ring(&Packet::Redeem { request: 0, token: ticket.token }) {
+            return Attempt::Refused;
+        }
+        if !memory.shows(place, stamp) {
+            return Attempt::Asked(ask());
+        }
+        drop(turn);
+        match self.unpack_part(&Part::Array(ArrayPart { origin: Origin::Granted, ..ticket.clone() })) {
+            Ok(Unpacked::Here(array)) => Attempt::Found(array),
+            // The owner says that of an array which makes no sense.
+            _ => Attempt::Refused,
+        }
+    }
+
+    /// The other side redeems a ticket of ours, and waits for no answer.
+    pub(super) fn redeemed(&self, here: &'static Here, token: Token) -> Result<(), Flaw> {
+        let content = here.tickets().redeem_at_once(&token);
+        let redeemed = match &content {
+            Some(Attachment::Array(array)) if array.is_own() => {
+                self.talk().ledger.grant(array.block());
+                Some((token, array.handle()))
+            }
+            Some(_) => return Err(Flaw::Text("a ticket was redeemed that has no counterfoil".to_owned())),
+            // It was given up before, as the other side sees.
+            None => None,
+        };
+        self.talk().redeemed = redeemed;
+        drop(content);
+        here.fade(Some(self));
+        Ok(())
+    }
+
+    /// The other side does not know what came of that.
+    pub(super) fn redeem_again(self: &Arc<Self>, here: &'static Here, request: u64, token: Token) {
+        let mut talk = self.talk();
+        let redeemed = talk.redeemed.take().filter(|(redeemed, _)| *redeemed == token).and_then(|(_, handle)| {
+            let block = talk.ledger.find(handle.arena, handle.block, handle.generation)?;
+            Array::assemble(block, handle.offset as usize, handle.meta)
+        });
+        drop(talk);
+        match redeemed {
+            // It has its lease.
+            Some(array) => self.post(&Packet::Granted { request, part: Part::Array(describe(&array, Origin::Granted, NO_TOKEN)) }),
+            None => self.redeem(here, request, token),
+        }
+    }
+
+    /// How far the ring has to be read until everything was done that it says now; `None` when that was done. `reading` tells that the caller
+    /// is the one who reads.
+    fn unread(&self, reading: bool) -> Option<u64> {
+        let ring = self.lane.get()?.incoming();
+        let idle = reading || self.inbox.try_lock().is_ok();
+        (!idle || ring.has_next()).then(|| ring.end())
+    }
+
+    /// Whether everything was done that the ring said up to there.
+    fn has_done(&self, end: u64, reading: bool) -> bool {
+        let Some(lane) = self.lane.get() else { return true };
+        self.is_gone() || ((reading || self.inbox.try_lock().is_ok()) && lane.incoming().has_read_to(end))
+    }
+}
+
+impl Here {
+    /// Lets go of tickets that were given up, unless somebody may have redeemed them at the same moment. To be called after giving one up,
+    /// with the conversation whose packet is being done, if one is.
+    pub(super) fn fade(&self, reader: Option<&Peer>) {
+        if !self.tickets().any_fading() {
+            return;
+        }
+        let peers = self.lookable();
+        let reads = |peer: &Peer| reader.is_some_and(|reader| std::ptr::eq(reader, peer));
+        let done = self.tickets().faded(|Fading { waits_for, .. }| {
+            let waits_for = waits_for
+                .get_or_insert_with(|| peers.iter().filter_map(|peer| peer.unread(reads(peer)).map(|end| (peer.id, end))).collect());
+            // Whoever is gone has said all.
+            let peer_of = |id: u64| peers.iter().find(|peer| peer.id == id);
+            waits_for.retain(|&(id, end)| peer_of(id).is_some_and(|peer| !peer.has_done(end, reads(peer))));
+            waits_for.is_empty()
+        });
+        drop(done);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::time::{Duration, Instant};
+
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::super::here::here;
+    use super::super::lane::Lane;
+    use super::super::peer::Role;
+    use super::super::socket::{self, Credentials};
+    use super::super::ticket::{forget, issue};
+    use super::super::wire::Verdict;
+    use super::*;
+    use crate::array::Order;
+    use crate::handle::Handle;
+    use crate::{Arena, ArrayMeta, Budget, identity};
+
+    /// A process that has our memory mapped, and what it has to redeem.
+    struct Redeemer {
+        peer: Arc<Peer>,
+        socket: OwnedFd,
+        lane: Lane,
+        arena: Arena,
+        ticket: Vec<u8>,
+        token: Token,
+    }
+
+    fn until(condition: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !condition() {
+            assert!(Instant::now() < end, "it does not come to that");
+            std::thread::yield_now();
+        }
+    }
+
+    impl Redeemer {
+        fn new() -> Redeemer {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let (ours, socket) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+            let credentials = Credentials { pid: 0, ..Credentials::of(&ours).unwrap() };
+            let peer = here().unwrap().begin(ours, credentials, Role::Accepted).unwrap();
+            let (lane, descriptor) = Lane::new().unwrap();
+            let address = crate::offset::Address::from_bytes(identity::random("for a process that there is not").unwrap());
+            socket::send(&socket, &Packet::Hello { address }.write(), Some(std::os::fd::AsFd::as_fd(&descriptor))).unwrap();
+            until(|| peer.lane.get().is_some());
+            let arena = Arena::new(Budget::bytes(1 << 20)).unwrap();
+            let array = arena.share(ArrayMeta::contiguous("|u1".parse().unwrap(), &[3], Order::C).unwrap(), b"abc").unwrap();
+            let ticket = issue(&Attachment::Array(array), "a test".to_owned()).unwrap();
+            let token = wire::part_from_bytes(&ticket[24..]).unwrap().token();
+            Redeemer { peer, socket, lane, arena, ticket, token }
+        }
+
+        fn says(&self, packet: &Packet<'_>) {
+            assert!(self.lane.outgoing().write(Some(&packet.write())));
+            socket::send(&self.socket, &Packet::Bell.write(), None).unwrap();
+        }
+
+        /// What it is answered.
+        fn hears(&self, understand: impl Fn(Packet<'_>) -> bool) {
+            let mut buffer = Vec::new();
+            until(|| self.lane.incoming().has_next());
+            while self.lane.incoming().next(&mut buffer) == super::super::ring::Next::Elsewhere {}
+            assert!(understand(Packet::read(&buffer).unwrap()), "{:?}", Packet::read(&buffer));
+        }
+
+        fn blocks(&self) -> u64 {
+            self.arena.statistics().blocks
+        }
+
+        fn gives_back(&self) {
+            let talk = self.peer.talk();
+            let (_, Handle { arena, block, generation, .. }) = talk.redeemed.clone().unwrap();
+            drop(talk);
+            self.says(&Packet::Release { arena, block, generation, count: 1 });
+            until(|| self.blocks() == 0);
+        }
+    }
+
+    impl Drop for Redeemer {
+        fn drop(&mut self) {
+            self.peer.hang_up();
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_is_given_up_while_it_is_redeemed_stays() {
+        let redeemer = Redeemer::new();
+        let reading = redeemer.peer.inbox.lock().unwrap();
+        redeemer.says(&Packet::Redeem { request: 0, token: redeemer.token });
+        forget(&redeemer.ticket).unwrap();
+        assert_eq!(redeemer.blocks(), 1);
+        drop(reading);
+        until(|| redeemer.peer.talk().ledger.len() == 1);
+        until(|| !here().unwrap().tickets().any_fading());
+        assert_eq!(redeemer.blocks(), 1);
+        redeemer.gives_back();
+    }
+
+    #[test]
+    fn a_ticket_that_was_given_up_before_is_refused() {
+        let redeemer = Redeemer::new();
+        forget(&redeemer.ticket).unwrap();
+        until(|| redeemer.blocks() == 0);
+        redeemer.says(&Packet::Redeem { request: 0, token: redeemer.token });
+        redeemer.says(&Packet::Redeem { request: 1, token: redeemer.token });
+        redeemer.hears(|packet| matches!(packet, Packet::Answer { request: 1, verdict: Verdict::Stale, .. }));
+    }
+
+    #[test]
+    fn who_does_not_know_what_came_of_it_has_one_lease() {
+        let redeemer = Redeemer::new();
+        redeemer.says(&Packet::Redeem { request: 0, token: redeemer.token });
+        redeemer.says(&Packet::Redeem { request: 1, token: redeemer.token });
+        redeemer.hears(|packet| matches!(packet, Packet::Granted { request: 1, part: Part::Array(_) }));
+        assert_eq!((redeemer.blocks(), redeemer.peer.talk().ledger.len()), (1, 1));
+        redeemer.peer.hang_up();
+        until(|| redeemer.blocks() == 0);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use std::num::NonZeroU64;
+
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::super::ring::models::Memory;
+    use crate::arena::{clear, shows};
+    use crate::sync::AtomicU64;
+
+    #[test]
+    fn whoever_sees_the_counterfoil_is_seen() {
+        loom::model(|| {
+            let stamp = NonZeroU64::new(7).unwrap();
+            let (ring, word) = (Memory::new(), Arc::new(AtomicU64::new(stamp.get())));
+            let redeemer = thread::spawn({
+                let (ring, word) = (ring.clone(), word.clone());
+                move || ring.ring().write(Some(&[1; 8])) && shows(&word, stamp)
+            });
+            // The owner gives the ticket up, and keeps the array when something is to be read.
+            clear(&word);
+            let kept = ring.ring().has_next();
+            let end = ring.ring().end();
+            let redeemed = redeemer.join().unwrap();
+            assert!(kept || !redeemed, "the array is gone, and somebody has it");
+            assert!(!kept || (end > 0 && !ring.ring().has_read_to(end)), "nothing would keep it");
+        });
+    }
+}
