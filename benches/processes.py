@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import pickle
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 def measure(table: Table) -> None:
     """All rows."""
     handing_over(table)
+    redeeming(table)
     parked(table)
     queues(table)
     pools(table)
@@ -84,6 +86,39 @@ def handing_over(table: Table) -> None:
         table.add("hand 256 MiB to a process, get an answer", ours, "Pipe, name of a SharedMemory", pipe, "<= 0.6")
         ours, theirs = in_turns(lambda: partners.hand(large), lambda: partners.hand(small), 500, table.rounds)
         table.add("hand 256 MiB to a process, get an answer", ours, "the same with 8 KiB", theirs, "about 1")
+    memory.close()
+    memory.unlink()
+
+
+def redeeming(table: Table) -> None:
+    """An array of another process by its pickle, up to its first element."""
+    pipe, other = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=owner, args=(other, 100 * (table.rounds + 1)))
+    process.start()
+    name, tickets = pipe.recv()
+    ready = iter(tickets)
+
+    def redeem() -> None:
+        pickle.loads(next(ready)).numpy()[0]
+
+    def attach() -> None:
+        memory = shared_memory.SharedMemory(name)
+        np.ndarray(8 * MIB, buffer=memory.buf)[0]
+        memory.close()
+
+    redeem()
+    ours, theirs = in_turns(redeem, attach, 100, table.rounds)
+    table.add("unpickle an Array of 64 MiB of another process", ours, "attach to a SharedMemory by name", theirs, "")
+    pipe.send(None)
+    process.join()
+
+
+def owner(pipe, count: int) -> None:  # type: ignore[no-untyped-def]
+    """Has an array of 64 MiB, in both ways, until it is told to end."""
+    array = cb.share(np.ones(8 * MIB))
+    memory = shared_memory.SharedMemory(create=True, size=64 * MIB)
+    pipe.send((memory.name, [pickle.dumps(array) for _ in range(count)]))
+    pipe.recv()
     memory.close()
     memory.unlink()
 
