@@ -93,7 +93,7 @@ def handing_over(table: Table) -> None:
 def redeeming(table: Table) -> None:
     """An array of another process by its pickle, up to its first element."""
     pipe, other = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=owner, args=(other, 100 * (table.rounds + 1)))
+    process = _CONTEXT.Process(target=owner, args=(other, 1 + 100 * (1 + table.rounds)))
     process.start()
     name, tickets = pipe.recv()
     ready = iter(tickets)

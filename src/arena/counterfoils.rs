@@ -11,12 +11,13 @@ use std::sync::Mutex;
 
 use super::block::Block;
 use super::inner::lock;
+use super::mapping::BEHIND;
 use crate::offset::Offset;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// Bytes of all words of an arena: whole pages, of whatever size pages are.
-pub(super) const ROOM: usize = 64 << 10;
 const WORD: usize = size_of::<u64>();
+/// So many are there.
+const WORDS: usize = BEHIND / WORD;
 
 /// Which words of an arena are in use.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ impl Counterfoils {
         }
         let word = words.unused;
         let begins_page = (word * WORD).is_multiple_of(rustix::param::page_size());
-        if word == ROOM / WORD || (begins_page && !prepare(word)) {
+        if word == WORDS || (begins_page && !prepare(word)) {
             return None;
         }
         words.unused += 1;
@@ -53,12 +54,12 @@ impl Counterfoils {
 
 /// Where that word lies in a memory of `len` bytes.
 pub(super) fn offset_of(word: usize, len: usize) -> Offset {
-    Offset((len - ROOM + word * WORD) as u64)
+    Offset((len - BEHIND + word * WORD) as u64)
 }
 
 /// Whether a word can lie there.
 pub(super) fn is_place(offset: Offset, len: usize) -> bool {
-    let first = len.saturating_sub(ROOM) as u64;
+    let first = len.saturating_sub(BEHIND) as u64;
     offset.0 >= first && offset.0 < len as u64 && (offset.0 - first).is_multiple_of(WORD as u64)
 }
 
@@ -132,9 +133,9 @@ mod tests {
         let all: Vec<_> = std::iter::from_fn(|| Counterfoil::new(&block, stamp)).collect();
         let len = block.own_arena().unwrap().mapping().read_only().len();
         let places: std::collections::BTreeSet<_> = all.iter().map(|one| one.offset().unwrap()).collect();
-        assert_eq!((all.len(), places.len()), (ROOM / WORD, ROOM / WORD));
+        assert_eq!((all.len(), places.len()), (WORDS, WORDS));
         assert!(places.iter().all(|&place| is_place(place, len)));
-        let wrong = [0, len - ROOM - WORD, len - ROOM + 1, len - 1, len, usize::MAX];
+        let wrong = [0, len - BEHIND - WORD, len - BEHIND + 1, len - 1, len, usize::MAX];
         assert!(wrong.iter().all(|&place| !is_place(Offset(place as u64), len)));
     }
 }

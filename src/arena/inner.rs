@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::allocator::{Allocator, Grant, Shortage, Tally};
 use super::block::Block;
 use super::counterfoils::{self, Counterfoils};
-use super::mapping::Mapping;
+use super::mapping::{self, Mapping};
 use super::pages::Pages;
 use super::references::Gone;
 use super::registry;
@@ -82,7 +82,7 @@ impl Owner {
     /// A new arena, known to the registry.
     pub(super) fn of_new(budget: u64) -> Result<Arc<Owner>> {
         let mapping = Mapping::new(budget)?;
-        let allocator = Allocator::new((mapping.writable().len() - counterfoils::ROOM) as u64, budget, rustix::param::page_size());
+        let allocator = Allocator::new((mapping.writable().len() - mapping::BEHIND) as u64, budget, rustix::param::page_size());
         let inner = Arc::new(Inner {
             id: identity::next_arena()?,
             pages: Pages::new(&mapping),

@@ -24,12 +24,13 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, getrlimit};
 
 use super::classes::SLAB;
-use super::counterfoils::ROOM;
 use super::raw::Window;
 use crate::error::{Error, Result};
 use crate::forks::Birth;
 use crate::offset::ArenaId;
 
+/// Bytes behind the blocks, for counterfoils: whole pages, of whatever size pages are.
+pub(super) const BEHIND: usize = 64 << 10;
 /// The address space of the smallest arena.
 const LEAST_SPACE: u64 = 1 << 30;
 /// No arena asks for more address space than a process can have twice.
@@ -53,7 +54,7 @@ impl Mapping {
         let mut space = budget.saturating_mul(4).clamp(LEAST_SPACE, MOST_SPACE).next_multiple_of(SLAB as u64);
         // A file beyond RLIMIT_FSIZE would be answered by a signal, not an error.
         if let Some(limit) = getrlimit(Resource::Fsize).current {
-            space = space.min(limit.saturating_sub(ROOM as u64) / SLAB as u64 * SLAB as u64);
+            space = space.min(limit.saturating_sub(BEHIND as u64) / SLAB as u64 * SLAB as u64);
         }
         let file = create()?;
         loop {
@@ -64,7 +65,7 @@ impl Mapping {
                     "an arena needs address space for its budget twice; lower the budget or raise the limits",
                 ));
             }
-            match Mapping::of(&file, space as usize + ROOM) {
+            match Mapping::of(&file, space as usize + BEHIND) {
                 Err(Error::System { errno: Errno::NOMEM, .. }) => {
                     space = (space / 2).max(least.min(space - 1)) / SLAB as u64 * SLAB as u64;
                 }
@@ -180,7 +181,7 @@ pub(super) fn foreign_window(id: ArenaId, descriptor: &OwnedFd) -> Result<Window
     let status = rustix::fs::fstat(descriptor).map_err(|errno| refused("fstat", errno, "to learn the size of another process's memory"))?;
     let page = rustix::param::page_size() as u64;
     match u64::try_from(status.st_size) {
-        Ok(len) if len > 0 && len <= MOST_SPACE + ROOM as u64 && len.is_multiple_of(page) => {
+        Ok(len) if len > 0 && len <= MOST_SPACE + BEHIND as u64 && len.is_multiple_of(page) => {
             window(descriptor, len as usize, ProtFlags::READ)
         }
         _ => Err(bad(format!(

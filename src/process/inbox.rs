@@ -120,8 +120,7 @@ impl Peer {
                 }
             }
         }
-        drop(inbox);
-        self.quench();
+        self.end_reading(here, inbox);
         true
     }
 
@@ -138,8 +137,7 @@ impl Peer {
                     // Also while others look: who waits for them may have begun before this conversation, and not know of it.
                     let slept_in = self.lane.get().is_some_and(|lane| lane.incoming().arm());
                     if !slept_in {
-                        drop(inbox);
-                        self.quench();
+                        self.end_reading(here, inbox);
                         return Reading::Nothing;
                     }
                 }
@@ -151,13 +149,14 @@ impl Peer {
                 }
             }
         }
-        drop(inbox);
-        self.quench();
+        self.end_reading(here, inbox);
         Reading::More
     }
 
-    /// The other side may write again, if it waits for that.
-    fn quench(&self) {
+    /// Tells those who wait for that: the other side, which may write again, and tickets that were perhaps redeemed in what was read.
+    fn end_reading(&self, here: &'static Here, inbox: MutexGuard<'_, Inbox>) {
+        drop(inbox);
+        here.fade(None);
         if let Some(lane) = self.lane.get()
             && lane.incoming().is_thirsty()
         {

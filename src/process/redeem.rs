@@ -121,19 +121,20 @@ impl Here {
     /// Lets go of tickets that were given up, unless somebody may have redeemed them at the same moment. To be called after giving one up,
     /// with the conversation whose packet is being done, if one is.
     pub(super) fn fade(&self, reader: Option<&Peer>) {
-        if !self.tickets().any_fading() {
+        let mut tickets = self.tickets();
+        if !tickets.any_fading() {
             return;
         }
-        let peers = self.lookable();
+        let peers = self.lookable(); // under the lock, so that all who were found by others are among them, unless they are gone
         let reads = |peer: &Peer| reader.is_some_and(|reader| std::ptr::eq(reader, peer));
-        let done = self.tickets().faded(|Fading { waits_for, .. }| {
+        let done = tickets.faded(|Fading { waits_for, .. }| {
             let waits_for = waits_for
                 .get_or_insert_with(|| peers.iter().filter_map(|peer| peer.unread(reads(peer)).map(|end| (peer.id, end))).collect());
-            // Whoever is gone has said all.
             let peer_of = |id: u64| peers.iter().find(|peer| peer.id == id);
             waits_for.retain(|&(id, end)| peer_of(id).is_some_and(|peer| !peer.has_done(end, reads(peer))));
             waits_for.is_empty()
         });
+        drop(tickets);
         drop(done);
     }
 }

@@ -215,7 +215,7 @@ impl Thread {
         let ticking = !self.ready.is_empty()
             || !self.deaf.is_empty()
             || !self.here.late().is_empty()
-            || self.here.tickets().any_on_their_way()
+            || self.here.tickets().any_orphaned()
             || self.here.all().iter().any(|peer| peer.outbox.len() > 0 || peer.has_lent());
         match (readable, ticking) {
             (true, _) => Some(Duration::ZERO),

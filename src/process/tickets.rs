@@ -139,9 +139,9 @@ impl Tickets {
         self.take_out(|held| held.orphaned.is_some_and(|since| since.elapsed() >= GRACE))
     }
 
-    /// Whether some are going to leave by themselves.
-    pub(super) fn any_on_their_way(&self) -> bool {
-        self.any_fading() || self.held.values().any(|held| held.orphaned.is_some())
+    /// Whether some are going to expire.
+    pub(super) fn any_orphaned(&self) -> bool {
+        self.held.values().any(|held| held.orphaned.is_some())
     }
 
     /// Takes out all that are as old or older.
