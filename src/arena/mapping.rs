@@ -35,6 +35,8 @@ pub(super) const BEHIND: usize = 64 << 10;
 const LEAST_SPACE: u64 = 1 << 30;
 /// No arena asks for more address space than a process can have twice.
 const MOST_SPACE: u64 = 1 << 46;
+/// The longest memory of an arena, in bytes.
+const MOST_FILE: u64 = MOST_SPACE + BEHIND as u64;
 
 /// A memfd and its two windows.
 #[derive(Debug)]
@@ -181,13 +183,8 @@ pub(super) fn foreign_window(id: ArenaId, descriptor: &OwnedFd) -> Result<Window
     let status = rustix::fs::fstat(descriptor).map_err(|errno| refused("fstat", errno, "to learn the size of another process's memory"))?;
     let page = rustix::param::page_size() as u64;
     match u64::try_from(status.st_size) {
-        Ok(len) if len > 0 && len <= MOST_SPACE + BEHIND as u64 && len.is_multiple_of(page) => {
-            window(descriptor, len as usize, ProtFlags::READ)
-        }
-        _ => Err(bad(format!(
-            "has {} bytes, but an arena has whole pages of {page} bytes, and not much more than 2^46 bytes",
-            status.st_size
-        ))),
+        Ok(len) if len > 0 && len <= MOST_FILE && len.is_multiple_of(page) => window(descriptor, len as usize, ProtFlags::READ),
+        _ => Err(bad(format!("has {} bytes, but an arena has whole pages of {page} bytes, at most {MOST_FILE} bytes", status.st_size))),
     }
 }
 

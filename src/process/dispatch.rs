@@ -80,7 +80,6 @@ impl Peer {
             Packet::Forget { token } => {
                 let forgotten = here.tickets().forget(&token);
                 drop(forgotten);
-                here.fade(Some(self));
             }
             Packet::Redeem { request: 0, token } => self.redeemed(here, token)?,
             Packet::Redeem { request, token } => self.redeem_again(here, request, token),
@@ -275,7 +274,6 @@ impl Peer {
             None if spent => self.post(&Packet::Answer { request, verdict: Verdict::Stale, text: UNKNOWN_TICKET }),
             None => here.late().push(Late { peer: self.clone(), request, token, until: Instant::now() + LATE }),
         }
-        here.fade(Some(self));
     }
 
     fn open(self: &Arc<Self>, here: &'static Here, request: u64, part: ArrayPart) {

@@ -179,7 +179,7 @@ impl Here {
             self.server().forget(peer);
             self.tickets().orphan(peer.id);
         }
-        self.fade(None);
+        self.fade();
     }
 
     pub(super) fn peer(&self, id: u64) -> Option<Arc<Peer>> {

@@ -156,7 +156,7 @@ impl Peer {
     /// Tells those who wait for that: the other side, which may write again, and tickets that were perhaps redeemed in what was read.
     fn end_reading(&self, here: &'static Here, inbox: MutexGuard<'_, Inbox>) {
         drop(inbox);
-        here.fade(None);
+        here.fade();
         if let Some(lane) = self.lane.get()
             && lane.incoming().is_thirsty()
         {

@@ -82,8 +82,6 @@ impl Peer {
             None => None,
         };
         self.talk().redeemed = redeemed;
-        drop(content);
-        here.fade(Some(self));
         Ok(())
     }
 
@@ -102,36 +100,34 @@ impl Peer {
         }
     }
 
-    /// How far the ring has to be read until everything was done that it says now; `None` when that was done. `reading` tells that the caller
-    /// is the one who reads.
-    fn unread(&self, reading: bool) -> Option<u64> {
+    /// How far the ring has to be read until everything was done that it says now; `None` when that was done.
+    fn unread(&self) -> Option<u64> {
         let ring = self.lane.get()?.incoming();
-        let idle = reading || self.inbox.try_lock().is_ok();
-        (!idle || ring.has_next()).then(|| ring.end())
+        let busy = self.inbox.try_lock().is_err();
+        (busy || ring.has_next()).then(|| ring.end())
     }
 
     /// Whether everything was done that the ring said up to there.
-    fn has_done(&self, end: u64, reading: bool) -> bool {
+    fn has_done(&self, end: u64) -> bool {
         let Some(lane) = self.lane.get() else { return true };
-        self.is_gone() || ((reading || self.inbox.try_lock().is_ok()) && lane.incoming().has_read_to(end))
+        self.is_gone() || (self.inbox.try_lock().is_ok() && lane.incoming().has_read_to(end))
     }
 }
 
 impl Here {
-    /// Lets go of tickets that were given up, unless somebody may have redeemed them at the same moment. To be called after giving one up,
-    /// with the conversation whose packet is being done, if one is.
-    pub(super) fn fade(&self, reader: Option<&Peer>) {
+    /// Lets go of tickets that were given up, unless somebody may have redeemed them at the same moment. To be called by whoever gave one up or
+    /// has read a ring.
+    pub(super) fn fade(&self) {
         let mut tickets = self.tickets();
         if !tickets.any_fading() {
             return;
         }
         let peers = self.lookable(); // under the lock, so that all who were found by others are among them, unless they are gone
-        let reads = |peer: &Peer| reader.is_some_and(|reader| std::ptr::eq(reader, peer));
+        let peer_of = |id: u64| peers.iter().find(|peer| peer.id == id);
         let done = tickets.faded(|Fading { waits_for, .. }| {
-            let waits_for = waits_for
-                .get_or_insert_with(|| peers.iter().filter_map(|peer| peer.unread(reads(peer)).map(|end| (peer.id, end))).collect());
-            let peer_of = |id: u64| peers.iter().find(|peer| peer.id == id);
-            waits_for.retain(|&(id, end)| peer_of(id).is_some_and(|peer| !peer.has_done(end, reads(peer))));
+            let unread = || peers.iter().filter_map(|peer| peer.unread().map(|end| (peer.id, end))).collect();
+            let waits_for = waits_for.get_or_insert_with(unread);
+            waits_for.retain(|&(id, end)| peer_of(id).is_some_and(|peer| !peer.has_done(end)));
             waits_for.is_empty()
         });
         drop(tickets);

@@ -368,7 +368,7 @@ impl Thread {
         }
         let expired = self.here.tickets().expire();
         drop(expired);
-        self.here.fade(None);
+        self.here.fade();
         for peer in self.here.all() {
             peer.flush();
             // That a message was taken is written without ringing.

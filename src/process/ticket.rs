@@ -139,7 +139,7 @@ pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
     let here = here()?;
     if server == here.address {
         let found = here.tickets().redeem(&token);
-        here.fade(None);
+        here.fade();
         return found.map(Asked::Found).ok_or_else(|| Error::StaleHandle { reason: super::dispatch::UNKNOWN_TICKET.to_owned() });
     }
     let peer = here.reach(server)?;
@@ -165,7 +165,7 @@ pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
     {
         let forgotten = here.tickets().forget(&part.token());
         drop(forgotten);
-        here.fade(None);
+        here.fade();
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ pub fn tickets() -> Vec<TicketStatistics> {
 pub fn drop_tickets(older_than: Duration) -> usize {
     let Some(here) = known() else { return 0 };
     let dropped = here.tickets().older_than(older_than);
-    here.fade(None);
+    here.fade();
     dropped.len()
 }
 

@@ -208,7 +208,7 @@ fn only_sealed_whole_read_only_memfds_are_mapped() {
     refused(memfd(4096, seals).1, "can write");
     refused(memfd(0, seals).0, "0 bytes");
     refused(memfd(5000, seals).0, "5000 bytes");
-    refused(memfd((1 << 46) + 4096, seals).0, "70368744181760 bytes");
+    refused(memfd((1 << 46) + (64 << 10) + 4096, seals).0, "70368744247296 bytes");
     let page = rustix::param::page_size();
     let foreign = ForeignArena::map(ID, memfd(page as u64, seals).0).expect("one page");
     let lease = foreign.lease(BlockIndex(0), Generation(1), Offset(0), page, None).expect("all of it");
