@@ -10,6 +10,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
 FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := dtypes handles messages packets
 
 # Without the first, cargo links libpython into the extension and says nothing; the second is what abi3 is read from.
 export PYO3_BUILD_EXTENSION_MODULE := 1
@@ -63,10 +64,10 @@ loom: ## the models of the lock-free parts: tests whose path has "models" in it
 
 fuzz: ## each fuzz target for FUZZ_SECONDS
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --manifest-path tests/fuzz/Cargo.toml --target $(HOST) --target-dir $(TARGET)/fuzz
-	@for target in dtypes handles messages packets; do \
-	    echo "fuzzing $$target for $(FUZZ_SECONDS) s" && mkdir -p .build/corpus/$$target && \
-	    $(TARGET)/fuzz/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=.build/corpus/ -verbosity=0 -print_funcs=0 .build/corpus/$$target || exit 1; \
-	done
+	@mkdir -p $(FUZZ_TARGETS:%=.build/corpus/%)
+	@echo "fuzzing each of $(FUZZ_TARGETS) for $(FUZZ_SECONDS) s, two at once"
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} $(TARGET)/fuzz/$(HOST)/release/{} -max_total_time=$(FUZZ_SECONDS) \
+	    -artifact_prefix=.build/corpus/ -verbosity=0 -print_funcs=0 .build/corpus/{}
 
 asan: ## the Rust tests under AddressSanitizer
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --lib --tests --target $(HOST) --target-dir $(TARGET)/asan \

@@ -165,14 +165,12 @@ struct Thread {
 }
 
 impl Thread {
-    /// A thread that was joined is counted by the system for another moment.
+    /// A thread that was joined is counted by the system for another moment, and longer where it gets no CPU for its last steps.
     fn await_end(&self) {
         let counted = format!("/proc/self/task/{}", self.id);
-        for _ in 0..1000 {
-            if !std::fs::exists(&counted).unwrap_or(false) {
-                return;
-            }
-            std::thread::yield_now();
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while std::fs::exists(&counted).unwrap_or(false) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(20));
         }
     }
 

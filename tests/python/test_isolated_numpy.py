@@ -290,13 +290,15 @@ def test_threads_open_and_close_interpreters_while_main_computes(tmp_path) -> No
 
 def test_two_hundred_interpreters_come_and_go(tmp_path) -> None:
     program = Path(__file__).with_name("isolation_cycles.py")
-    done = subprocess.run([sys.executable, program, "200"], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    # As on 3.14, 3.15 keeps the same of each.
+    cycles = 200 if sys.version_info < (3, 15) else 50
+    done = subprocess.run([sys.executable, program, str(cycles)], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     grown = {name: int(value) for name, _, value in (word.partition("=") for word in done.stdout.split())}
     assert grown["blocks"] == 0
     assert grown["descriptors"] == 0
     # What CPython keeps of an interpreter's memory when NumPy has left an object in it; its arenas need not lie side by side. Of the copies
     # nothing stays: they would be dozens of mappings each.
-    assert grown["maps"] < 200 * 2, grown
-    assert grown["memory"] < 200 * 16_000_000, grown
+    assert grown["maps"] < cycles * 2, grown
+    assert grown["memory"] < cycles * 16_000_000, grown
     assert "50 interpreters that had loaded NumPy were closed" in done.stderr

@@ -49,13 +49,12 @@ _SUITES = {
     "Wait": test_wait.WaitTests,
 }
 
-# Each class of theirs with each start method, somewhere: it takes minutes, and what differs is how workers start.
-_METHODS = (Fork, ForkServer) if sys.version_info < (3, 13) else (Spawn,)
+# Each class of theirs with each start method, on one version: it takes minutes, and what differs is how workers start.
+_METHOD = {(3, 12): Fork, (3, 13): Spawn}.get(sys.version_info[:2], ForkServer)
 
 for _name, _suite in _SUITES.items():
-    for _method in _METHODS:
-        _class = f"Test{_name}{_method.__name__}"
-        globals()[_class] = type(_class, (_suite, _method, util.BaseTestCase), {"__module__": __name__})
+    _class = f"Test{_name}{_METHOD.__name__}"
+    globals()[_class] = type(_class, (_suite, _METHOD, util.BaseTestCase), {"__module__": __name__})
 
 
 @pytest.fixture(autouse=True)

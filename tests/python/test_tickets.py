@@ -2,14 +2,16 @@
 
 import pickle
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
-import crossbuf as cb
 import numpy as np
 import puppets
 import pytest
 from puppets import Puppet
+
+import crossbuf as cb
 
 pytestmark = pytest.mark.usefixtures("nothing_waits")
 
@@ -68,11 +70,11 @@ def test_a_ticket_may_be_redeemed_again_while_its_array_lives(other: Puppet) -> 
 
 def test_a_ticket_that_was_altered_is_refused_or_the_array_it_was_made_for(other: Puppet) -> None:
     reduced = other.ask(make_reduced_tickets, 200)
-    redeem, [ticket] = reduced[0]
-    mapped = redeem(ticket)
+    redeem, [first] = reduced[0]
+    mapped = redeem(first)
     token = range(41, 57)
     seen = {"refused": 0, "right": 0}
-    for number, (redeem, [(mark, ticket)]) in enumerate(reduced[1 : len(ticket[1])], start=1):
+    for number, (redeem, [(mark, ticket)]) in enumerate(reduced[1 : len(first[1])], start=1):
         # One who asks for a token that nobody has heard of waits until nobody will: that is known from one of its bytes.
         if number in token[1:]:
             continue
@@ -129,7 +131,7 @@ def test_redeemers_die(other: Puppet) -> None:
         tickets = other.ask(make_tickets, 300, 10)
         with Puppet() as victim:
             victim.tell(redeem_and_look, tickets)
-            victim._connection.poll(0.003 * number)
+            time.sleep(0.003 * number)
             victim.kill()
         other.ask(cb.drop_tickets)
     puppets.until(lambda: other.ask(tickets_and_blocks) == (0, 0), "the owner keeps what the dead had")
