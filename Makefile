@@ -66,7 +66,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --manifest-path tests/fuzz/Cargo.toml --target $(HOST) --target-dir $(TARGET)/fuzz
 	@mkdir -p $(FUZZ_TARGETS:%=.build/corpus/%)
 	@echo "fuzzing each of $(FUZZ_TARGETS) for $(FUZZ_SECONDS) s, two at once"
-	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} $(TARGET)/fuzz/$(HOST)/release/{} -max_total_time=$(FUZZ_SECONDS) \
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} env $(TARGET)/fuzz/$(HOST)/release/{} -max_total_time=$(FUZZ_SECONDS) \
 	    -artifact_prefix=.build/corpus/ -verbosity=0 -print_funcs=0 .build/corpus/{}
 
 asan: ## the Rust tests under AddressSanitizer
