@@ -7,6 +7,7 @@
 //! first and looks then for who has said so. Both put a full fence in between, so that one of them sees the other.
 
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use super::block::Block;
@@ -15,52 +16,51 @@ use super::mapping::BEHIND;
 use crate::offset::Offset;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-const WORD: usize = size_of::<u64>();
-/// So many are there.
-const WORDS: usize = BEHIND / WORD;
+const WORD: u64 = size_of::<u64>() as u64;
 
-/// Which words of an arena are in use.
-#[derive(Debug, Default)]
+/// Which words of an arena are in use, by where they lie.
+#[derive(Debug)]
 pub(super) struct Counterfoils(Mutex<Words>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Words {
-    vacant: Vec<usize>,
+    vacant: Vec<Offset>,
     /// The first one never used.
-    unused: usize,
+    unused: Offset,
+    end: Offset,
 }
 
 impl Counterfoils {
-    /// The number of a word that nobody uses; `None` when there is no other. `prepare` is asked whether there is memory for the page that
-    /// begins with that word.
-    pub(super) fn take(&self, prepare: impl FnOnce(usize) -> bool) -> Option<usize> {
+    /// Of an arena whose memory has `len` bytes.
+    pub(super) fn new(len: usize) -> Counterfoils {
+        let (unused, end) = (Offset((len - BEHIND) as u64), Offset(len as u64));
+        Counterfoils(Mutex::new(Words { vacant: Vec::new(), unused, end }))
+    }
+
+    /// A word that nobody uses; `None` when there is no other. `prepare` is asked whether there is memory for the page of which that is the
+    /// first.
+    pub(super) fn take(&self, prepare: impl FnOnce(&Range<u64>) -> bool) -> Option<Offset> {
         let mut words = lock(&self.0);
         if let Some(word) = words.vacant.pop() {
             return Some(word);
         }
-        let word = words.unused;
-        let begins_page = (word * WORD).is_multiple_of(rustix::param::page_size());
-        if word == WORDS || (begins_page && !prepare(word)) {
+        let (word, page) = (words.unused, rustix::param::page_size() as u64);
+        if word == words.end || (word.0.is_multiple_of(page) && !prepare(&(word.0..word.0 + page))) {
             return None;
         }
-        words.unused += 1;
+        words.unused.0 += WORD;
         Some(word)
     }
 
-    pub(super) fn give(&self, word: usize) {
+    pub(super) fn give(&self, word: Offset) {
         lock(&self.0).vacant.push(word);
     }
 }
 
-/// Where that word lies in a memory of `len` bytes.
-pub(super) fn offset_of(word: usize, len: usize) -> Offset {
-    Offset((len - BEHIND + word * WORD) as u64)
-}
-
-/// Whether a word can lie there.
+/// Whether a word can lie there, in a memory of `len` bytes.
 pub(super) fn is_place(offset: Offset, len: usize) -> bool {
     let first = len.saturating_sub(BEHIND) as u64;
-    offset.0 >= first && offset.0 < len as u64 && (offset.0 - first).is_multiple_of(WORD as u64)
+    offset.0 >= first && offset.0 < len as u64 && (offset.0 - first).is_multiple_of(WORD)
 }
 
 /// Whether the ticket of that stamp was good after everything that the caller has said.
@@ -79,7 +79,7 @@ pub(crate) fn clear(word: &AtomicU64) {
 #[derive(Debug)]
 pub(crate) struct Counterfoil {
     block: Block,
-    word: usize,
+    word: Offset,
 }
 
 impl Counterfoil {
@@ -90,8 +90,8 @@ impl Counterfoil {
     }
 
     /// Where its word lies in the memory.
-    pub(crate) fn offset(&self) -> Option<Offset> {
-        self.block.own_arena().map(|arena| arena.offset_of_word(self.word))
+    pub(crate) fn offset(&self) -> Offset {
+        self.word
     }
 }
 
@@ -115,13 +115,13 @@ mod tests {
         let stamps = [7, 8].map(|stamp| NonZeroU64::new(stamp).unwrap());
         let [first, second] = stamps.map(|stamp| Counterfoil::new(&block, stamp).unwrap());
         let word = |offset| block.own_arena().unwrap().mapping().read_only().word(offset);
-        let [one, other] = [first.offset().unwrap(), second.offset().unwrap()];
+        let [one, other] = [first.offset(), second.offset()];
         assert!(shows(word(one), stamps[0]) && shows(word(other), stamps[1]) && !shows(word(one), stamps[1]));
         drop(first);
         assert!(!shows(word(one), stamps[0]) && shows(word(other), stamps[1]));
         // The word is used again, and says something else then.
         let third = Counterfoil::new(&block, stamps[1]).unwrap();
-        assert_eq!(third.offset(), Some(one));
+        assert_eq!(third.offset(), one);
         assert_eq!(arena.statistics().blocks, 1, "words are no blocks");
     }
 
@@ -132,10 +132,10 @@ mod tests {
         let stamp = NonZeroU64::new(7).unwrap();
         let all: Vec<_> = std::iter::from_fn(|| Counterfoil::new(&block, stamp)).collect();
         let len = block.own_arena().unwrap().mapping().read_only().len();
-        let places: std::collections::BTreeSet<_> = all.iter().map(|one| one.offset().unwrap()).collect();
-        assert_eq!((all.len(), places.len()), (WORDS, WORDS));
+        let places: std::collections::BTreeSet<_> = all.iter().map(Counterfoil::offset).collect();
+        assert_eq!((all.len(), places.len()), (8192, 8192));
         assert!(places.iter().all(|&place| is_place(place, len)));
-        let wrong = [0, len - BEHIND - WORD, len - BEHIND + 1, len - 1, len, usize::MAX];
+        let wrong = [0, len - BEHIND - 8, len - BEHIND + 1, len - 1, len, usize::MAX];
         assert!(wrong.iter().all(|&place| !is_place(Offset(place as u64), len)));
     }
 }

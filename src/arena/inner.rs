@@ -86,9 +86,9 @@ impl Owner {
         let inner = Arc::new(Inner {
             id: identity::next_arena()?,
             pages: Pages::new(&mapping),
+            counterfoils: Counterfoils::new(mapping.writable().len()),
             mapping,
             slots: Slots::new(),
-            counterfoils: Counterfoils::default(),
             closed: AtomicBool::new(false),
             copied: AtomicU64::new(0),
             watermark: LEAST_WATERMARK.max(budget / 4),
@@ -216,26 +216,18 @@ impl Inner {
         }
     }
 
-    /// A word that has that stamp from now on, by its number; `None` when all are in use, or there is no memory for another one.
-    pub(super) fn stamp(&self, stamp: NonZeroU64) -> Option<usize> {
-        let word = self.counterfoils.take(|word| {
-            let start = self.offset_of_word(word).0;
-            let page = start..start + rustix::param::page_size() as u64;
-            self.pages.prepare(&self.mapping, &page, &page).is_ok()
-        })?;
-        let word_there = self.mapping.writable().word(self.offset_of_word(word));
-        word_there.store(stamp.get(), Ordering::Relaxed); // whoever looks has got the ticket, made later, by some way that orders
+    /// Where a word lies that has that stamp from now on; `None` when all are in use, or there is no memory for another one.
+    pub(super) fn stamp(&self, stamp: NonZeroU64) -> Option<Offset> {
+        let word = self.counterfoils.take(|page| self.pages.prepare(&self.mapping, page, page).is_ok())?;
+        // Relaxed: whoever looks has got the ticket, made later, by some way that orders.
+        self.mapping.writable().word(word).store(stamp.get(), Ordering::Relaxed);
         Some(word)
     }
 
     /// Nobody may redeem by that word any more.
-    pub(super) fn unstamp(&self, word: usize) {
-        counterfoils::clear(self.mapping.writable().word(self.offset_of_word(word)));
+    pub(super) fn unstamp(&self, word: Offset) {
+        counterfoils::clear(self.mapping.writable().word(word));
         self.counterfoils.give(word);
-    }
-
-    pub(super) fn offset_of_word(&self, word: usize) -> Offset {
-        counterfoils::offset_of(word, self.mapping.writable().len())
     }
 
     /// The live block in whose read-only memory all of `address..address + len` lies.

@@ -117,26 +117,24 @@ impl Peer {
 
     /// Whether it was sent, as there was room for it at once.
     pub(super) fn post_at_once(&self, packet: &Packet<'_>) -> bool {
-        let queue = self.outbox.lock();
-        let sent = queue.packets.is_empty() && (queue.closed || self.transmit(&packet.write(), None, true));
-        drop(queue);
-        if sent {
-            self.ring();
-        }
-        sent
+        self.post_if_nothing_waits(|closed| closed || self.transmit(&packet.write(), None, true))
     }
 
     /// Whether the other side can read it from now on, in the ring. If not, it is not sent.
     pub(super) fn post_into_ring(&self, packet: &Packet<'_>) -> bool {
         let bytes = packet.write();
+        self.post_if_nothing_waits(|closed| !closed && self.ring_for(&bytes).is_some_and(|ring| ring.write(Some(&bytes))))
+    }
+
+    /// `send` is told whether nothing is taken any more, and says whether it has sent.
+    fn post_if_nothing_waits(&self, send: impl FnOnce(bool) -> bool) -> bool {
         let queue = self.outbox.lock();
-        let free = !queue.closed && queue.packets.is_empty();
-        let written = free && self.ring_for(&bytes).is_some_and(|ring| ring.write(Some(&bytes)));
+        let sent = queue.packets.is_empty() && send(queue.closed);
         drop(queue);
-        if written {
+        if sent {
             self.ring();
         }
-        written
+        sent
     }
 
     /// As `post_quietly`; `revoke` takes what comes of it.

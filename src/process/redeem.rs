@@ -22,16 +22,16 @@ use super::here::Here;
 use super::packing::{NO_TOKEN, Unpacked, describe};
 use super::peer::Peer;
 use super::tickets::Fading;
-use super::wire::{self, ArrayPart, Flaw, Origin, Packet, Part, Token};
+use super::wire::{ArrayPart, Flaw, Origin, Packet, Part, Token};
 use crate::Array;
 use crate::channel::Attachment;
 use crate::offset::Offset;
 
-/// What a counterfoil says for a ticket with that part: 64 bits of FNV-1a, so that a ticket which was altered on its way is not taken for
-/// the one that was made. <http://www.isthe.com/chongo/tech/comp/fnv/>
-pub(super) fn stamp_of(part: &Part) -> NonZeroU64 {
+/// What a counterfoil says for a ticket with a part of these bytes: 64 bits of FNV-1a, so that a ticket which was altered on its way is not
+/// taken for the one that was made. <http://www.isthe.com/chongo/tech/comp/fnv/>
+pub(super) fn stamp_of(part: &[u8]) -> NonZeroU64 {
     let mut hasher = FnvHasher::default();
-    hasher.write(&wire::part_to_bytes(part));
+    hasher.write(part);
     NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
 
@@ -46,10 +46,16 @@ pub(super) enum Attempt<Q> {
 }
 
 impl Peer {
-    /// Redeems a ticket of the other side's, without waiting. `place` is where its counterfoil lies; `ask` posts a `Redeem` that is answered.
-    pub(super) fn redeem_at_once<Q>(self: &Arc<Self>, ticket: &ArrayPart, place: Offset, ask: impl FnOnce() -> Q) -> Attempt<Q> {
+    /// Redeems a ticket of the other side's, without waiting. Its counterfoil lies at `place`, and shows `stamp` while it is good; `ask` posts a
+    /// `Redeem` that is answered.
+    pub(super) fn redeem_at_once<Q>(
+        self: &Arc<Self>,
+        ticket: &ArrayPart,
+        place: Offset,
+        stamp: NonZeroU64,
+        ask: impl FnOnce() -> Q,
+    ) -> Attempt<Q> {
         let Some(Ok(memory)) = self.talk().memory.get(&ticket.arena).cloned() else { return Attempt::Refused };
-        let stamp = stamp_of(&Part::Array(ticket.clone()));
         if !memory.shows(place, stamp) {
             return Attempt::Refused;
         }
@@ -72,16 +78,19 @@ impl Peer {
     /// The other side redeems a ticket of ours, and waits for no answer.
     pub(super) fn redeemed(&self, here: &'static Here, token: Token) -> Result<(), Flaw> {
         let content = here.tickets().redeem_at_once(&token);
-        let redeemed = match &content {
+        let mut talk = self.talk();
+        talk.redeemed = match &content {
+            // Nothing is kept for one who is gone: nobody would release it.
+            _ if talk.gone.is_some() => None,
             Some(Attachment::Array(array)) if array.is_own() => {
-                self.talk().ledger.grant(array.block());
+                talk.ledger.grant(array.block());
                 Some((token, array.handle()))
             }
             Some(_) => return Err(Flaw::Text("a ticket was redeemed that has no counterfoil".to_owned())),
             // It was given up before, as the other side sees.
             None => None,
         };
-        self.talk().redeemed = redeemed;
+        drop(talk); // before the content, which may be the last of it
         Ok(())
     }
 
@@ -98,13 +107,6 @@ impl Peer {
             Some(array) => self.post(&Packet::Granted { request, part: Part::Array(describe(&array, Origin::Granted, NO_TOKEN)) }),
             None => self.redeem(here, request, token),
         }
-    }
-
-    /// How far the ring has to be read until everything was done that it says now; `None` when that was done.
-    fn unread(&self) -> Option<u64> {
-        let ring = self.lane.get()?.incoming();
-        let busy = self.inbox.try_lock().is_err();
-        (busy || ring.has_next()).then(|| ring.end())
     }
 
     /// Whether everything was done that the ring said up to there.
@@ -125,8 +127,8 @@ impl Here {
         let peers = self.lookable(); // under the lock, so that all who were found by others are among them, unless they are gone
         let peer_of = |id: u64| peers.iter().find(|peer| peer.id == id);
         let done = tickets.faded(|Fading { waits_for, .. }| {
-            let unread = || peers.iter().filter_map(|peer| peer.unread().map(|end| (peer.id, end))).collect();
-            let waits_for = waits_for.get_or_insert_with(unread);
+            let ends = || peers.iter().filter_map(|peer| Some((peer.id, peer.lane.get()?.incoming().end()))).collect();
+            let waits_for = waits_for.get_or_insert_with(ends);
             waits_for.retain(|&(id, end)| peer_of(id).is_some_and(|peer| !peer.has_done(end)));
             waits_for.is_empty()
         });
@@ -147,7 +149,7 @@ mod tests {
     use super::super::peer::Role;
     use super::super::socket::{self, Credentials};
     use super::super::ticket::{forget, issue};
-    use super::super::wire::Verdict;
+    use super::super::wire::{Verdict, part_from_bytes};
     use super::*;
     use crate::array::Order;
     use crate::handle::Handle;
@@ -184,7 +186,7 @@ mod tests {
             let arena = Arena::new(Budget::bytes(1 << 20)).unwrap();
             let array = arena.share(ArrayMeta::contiguous("|u1".parse().unwrap(), &[3], Order::C).unwrap(), b"abc").unwrap();
             let ticket = issue(&Attachment::Array(array), "a test".to_owned()).unwrap();
-            let token = wire::part_from_bytes(&ticket[24..]).unwrap().token();
+            let token = part_from_bytes(&ticket[24..]).unwrap().token();
             Redeemer { peer, socket, lane, arena, ticket, token }
         }
 
@@ -278,11 +280,11 @@ mod models {
             });
             // The owner gives the ticket up, and keeps the array when something is to be read.
             clear(&word);
-            let kept = ring.ring().has_next();
             let end = ring.ring().end();
+            let kept = !ring.ring().has_read_to(end);
             let redeemed = redeemer.join().unwrap();
             assert!(kept || !redeemed, "the array is gone, and somebody has it");
-            assert!(!kept || (end > 0 && !ring.ring().has_read_to(end)), "nothing would keep it");
+            assert!(!kept || !ring.ring().has_read_to(end), "nothing would keep it");
         });
     }
 }

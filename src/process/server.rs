@@ -366,7 +366,6 @@ impl Thread {
         }
         let expired = self.here.tickets().expire();
         drop(expired);
-        self.here.fade();
         for peer in self.here.all() {
             peer.flush();
             // That a message was taken is written without ringing.

@@ -4,6 +4,7 @@
 //! ticket   [ address of the process that has it 16 | where its counterfoil lies 8 | array or end, as in packets ]
 //! ```
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::call::Reply;
@@ -82,7 +83,7 @@ fn read(owner: Address, reply: Option<Reply>) -> Result<Attachment> {
 pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
     let here = here()?;
     let token = packing::token()?;
-    let (server, counterfoil, part) = match content {
+    let (server, part, kept) = match content {
         Attachment::Array(array) => {
             packing::check_dtype(array.meta())?;
             let array = adopt(array)?;
@@ -91,50 +92,53 @@ pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
                 // The owner keeps it. What is told in one conversation is heard before the end of a lease in the same.
                 Some(peer) => {
                     peer.post(&Packet::Forward { token, array: packing::describe(&array, Origin::Yours, token) });
-                    (owner, NOWHERE, part)
+                    (owner, part, None)
                 }
-                None => {
-                    let counterfoil = Counterfoil::new(array.block(), stamp_of(&part));
-                    let place = counterfoil.as_ref().and_then(Counterfoil::offset).unwrap_or(NOWHERE);
-                    here.tickets().hold(token, Held::issued(Attachment::Array(array), counterfoil, site));
-                    (here.address, place, part)
-                }
+                None => (here.address, part, Some(Attachment::Array(array))),
             }
         }
-        Attachment::Sender(sender) => issue_end(here, content, sender.remote(), token, site),
-        Attachment::Receiver(receiver) => issue_end(here, content, receiver.remote(), token, site),
+        Attachment::Sender(sender) => issue_end(here, content, sender.remote(), token),
+        Attachment::Receiver(receiver) => issue_end(here, content, receiver.remote(), token),
+    };
+    let part = wire::part_to_bytes(&part);
+    let counterfoil = match &kept {
+        Some(Attachment::Array(array)) => Counterfoil::new(array.block(), stamp_of(&part)),
+        _ => None,
     };
     let mut ticket = server.to_bytes().to_vec();
-    ticket.extend(counterfoil.0.to_le_bytes());
-    ticket.extend(wire::part_to_bytes(&part));
+    ticket.extend(counterfoil.as_ref().map_or(NOWHERE, Counterfoil::offset).0.to_le_bytes());
+    ticket.extend(part);
+    if let Some(content) = kept {
+        here.tickets().hold(token, Held::issued(content, counterfoil, site));
+    }
     Ok(ticket)
 }
 
+/// The process that keeps the end for the token, how it is described, and the end if that process is this one.
 fn issue_end(
     here: &super::here::Here,
     content: &Attachment,
     remote: Option<&std::sync::Arc<dyn RemoteEnd>>,
     token: wire::Token,
-    site: String,
-) -> (Address, Offset, Part) {
+) -> (Address, Part, Option<Attachment>) {
     if let Some(remote) = remote {
         let proxy = Proxy::of(remote.as_ref());
         proxy.peer.post(&Packet::ForwardEnd { token, end: proxy.end });
         let end = proxy.describe(Origin::Ticket, token);
-        return (end.host, NOWHERE, Part::End(end));
+        return (end.host, Part::End(end), None);
     }
     let (side, channel, capacity) = match content {
         Attachment::Receiver(receiver) => (Side::Receiving, receiver.channel_id(), receiver.capacity()),
         Attachment::Sender(sender) => (Side::Sending, sender.channel_id(), sender.capacity()),
         Attachment::Array(_) => unreachable!("an array is no end"),
     };
-    here.tickets().hold(token, Held::issued(content.clone(), None, site));
-    (here.address, NOWHERE, Part::End(EndPart { origin: Origin::Ticket, side, host: here.address, channel, capacity, end: 0, token }))
+    let part = Part::End(EndPart { origin: Origin::Ticket, side, host: here.address, channel, capacity, end: 0, token });
+    (here.address, part, Some(content.clone()))
 }
 
 /// What a ticket stands for, up to the waiting.
 pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
-    let (server, counterfoil, part) = parse(ticket)?;
+    let Ticket { server, counterfoil, stamp, part } = Ticket::parse(ticket)?;
     let token = part.token();
     let here = here()?;
     if server == here.address {
@@ -147,7 +151,7 @@ pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
         Request::begin(&peer, |request| packet(request, token), move |reply| read(server, reply))
     };
     let attempt = match &part {
-        Part::Array(array) => peer.redeem_at_once(array, counterfoil, || ask(|request, token| Packet::Redeem { request, token })),
+        Part::Array(array) => peer.redeem_at_once(array, counterfoil, stamp, || ask(|request, token| Packet::Redeem { request, token })),
         Part::End(_) => Attempt::Refused,
     };
     Ok(match attempt {
@@ -159,7 +163,7 @@ pub(crate) fn begin_redeem(ticket: &[u8]) -> Result<Asked<'static>> {
 
 /// Gives up a ticket that this process keeps, unless it was redeemed. Those that others keep are theirs to give up.
 pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
-    let (server, _, part) = parse(ticket)?;
+    let Ticket { server, part, .. } = Ticket::parse(ticket)?;
     if let Some(here) = known()
         && server == here.address
     {
@@ -170,14 +174,27 @@ pub(crate) fn forget(ticket: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The process that keeps it, where its counterfoil lies, and what it stands for.
-fn parse(ticket: &[u8]) -> Result<(Address, Offset, Part)> {
-    let bad = |reason: String| Error::BadHandle { reason: format!("this is no ticket: {reason}") };
-    let short = || bad(format!("it has only {} bytes", ticket.len()));
-    let (server, rest) = ticket.split_first_chunk().ok_or_else(short)?;
-    let (counterfoil, part) = rest.split_first_chunk().ok_or_else(short)?;
-    let part = wire::part_from_bytes(part).map_err(|flaw| bad(flaw.to_string()))?;
-    Ok((Address::from_bytes(*server), Offset(u64::from_le_bytes(*counterfoil)), part))
+/// A ticket, as it says of itself.
+struct Ticket {
+    /// The process that keeps it.
+    server: Address,
+    /// Where its counterfoil lies.
+    counterfoil: Offset,
+    /// What that shows.
+    stamp: NonZeroU64,
+    part: Part,
+}
+
+impl Ticket {
+    fn parse(ticket: &[u8]) -> Result<Ticket> {
+        let bad = |reason: String| Error::BadHandle { reason: format!("this is no ticket: {reason}") };
+        let short = || bad(format!("it has only {} bytes", ticket.len()));
+        let (server, rest) = ticket.split_first_chunk().ok_or_else(short)?;
+        let (counterfoil, part) = rest.split_first_chunk().ok_or_else(short)?;
+        let (server, counterfoil, stamp) = (Address::from_bytes(*server), Offset(u64::from_le_bytes(*counterfoil)), stamp_of(part));
+        let part = wire::part_from_bytes(part).map_err(|flaw| bad(flaw.to_string()))?;
+        Ok(Ticket { server, counterfoil, stamp, part })
+    }
 }
 
 /// Tickets of this process that nobody has redeemed, the oldest first.

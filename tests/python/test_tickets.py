@@ -50,8 +50,8 @@ def test_redeeming_does_not_wait_for_an_owner_whose_memory_is_mapped(other: Pupp
     mapped = pickle.loads(first)
     arrays = redeem_while_it_stands_still(other, tickets)
     assert [set(array.numpy()) for array in arrays] == [{number} for number in range(1, 50)]
-    # The owner has heard of each, and keeps the blocks for nothing but these Arrays.
-    assert other.ask(tickets_and_blocks) == (0, 50)
+    # The owner hears of each, and keeps the blocks for nothing but these Arrays.
+    puppets.until(lambda: other.ask(tickets_and_blocks) == (0, 50), "the owner has not heard of it")
     del mapped, arrays
     puppets.until(lambda: other.ask(tickets_and_blocks) == (0, 0), "the owner keeps what was let go")
 
@@ -72,7 +72,8 @@ def test_a_ticket_that_was_altered_is_refused_or_the_array_it_was_made_for(other
     reduced = other.ask(make_reduced_tickets, 200)
     redeem, [first] = reduced[0]
     mapped = redeem(first)
-    token = range(41, 57)
+    # Before it are an address, a counterfoil's place, a kind, an arena's name.
+    token = range(16 + 8 + 1 + 16, 16 + 8 + 1 + 16 + 16)
     seen = {"refused": 0, "right": 0}
     for number, (redeem, [(mark, ticket)]) in enumerate(reduced[1 : len(first[1])], start=1):
         # One who asks for a token that nobody has heard of waits until nobody will: that is known from one of its bytes.
@@ -135,3 +136,23 @@ def test_redeemers_die(other: Puppet) -> None:
             victim.kill()
         other.ask(cb.drop_tickets)
     puppets.until(lambda: other.ask(tickets_and_blocks) == (0, 0), "the owner keeps what the dead had")
+
+
+def test_a_ticket_of_a_dead_owner_names_its_process(other: Puppet) -> None:
+    first, second = other.ask(make_tickets, 2, 1000)
+    mapped = pickle.loads(first)
+    other.kill()
+
+    said: list[str] = []
+
+    def refused() -> bool:
+        # Until its death is heard of here, what it has left is as good as ever.
+        try:
+            assert set(pickle.loads(second).numpy()) == {1}
+        except cb.StaleHandle as error:
+            said.append(str(error))
+        return bool(said)
+
+    puppets.until(refused, "tickets of the dead are good for ever")
+    assert f"pid {other.pid}" in said[0]
+    assert set(mapped.numpy()) == {0}
