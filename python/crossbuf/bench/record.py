@@ -1,0 +1,120 @@
+"""What a run of the benchmark leaves: every sample, and where it was taken. `Record` to and from JSON."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Self
+
+from .. import __version__
+
+#: Packages whose versions belong to the result.
+_PACKAGES = ("numpy", "joblib", "pyarrow", "ray", "iceoryx2")
+
+
+@dataclass(frozen=True)
+class Series:
+    """What was measured of one route in one case of a workload."""
+
+    workload: str
+    case: str
+    route: str
+    #: One number for each round, each of one operation: its mean over `number` operations where one alone is too short to time.
+    samples: list[float] = field(default_factory=list)
+    #: "s", "B" or "1/s".
+    unit: str = "s"
+    number: int = 1
+    #: Where the case lies on the plot's axis: bytes, receivers.
+    at: float | None = None
+    #: Why there are no samples, or what else a reader must know.
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        """The middle of the samples."""
+        return statistics.median(self.samples)
+
+    def quantile(self, share: float) -> float:
+        """The sample below which `share` of all lie."""
+        ordered = sorted(self.samples)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+@dataclass
+class Record:
+    """One run."""
+
+    about: dict[str, str]
+    series: list[Series] = field(default_factory=list)
+    #: Routes that could not run here, and why.
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def of(self, workload: str) -> list[Series]:
+        """All series of one workload, in the order in which they were measured."""
+        return [series for series in self.series if series.workload == workload]
+
+    def find(self, workload: str, case: str, route: str) -> Series | None:
+        """One series; None when it was not measured, or has no samples."""
+        same = (series for series in self.of(workload) if (series.case, series.route) == (case, route) and series.samples)
+        return next(same, None)
+
+    def workloads(self) -> Iterator[str]:
+        """Their names, each once."""
+        return iter(dict.fromkeys(series.workload for series in self.series))
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What `write` has written. Raises `ValueError` when it is something else."""
+        try:
+            read = json.loads(path.read_text())
+            return cls(read["about"], [Series(**series) for series in read["series"]], read["skipped"])
+        except (KeyError, TypeError, json.JSONDecodeError) as trouble:
+            raise ValueError(f"{path} is no record of crossbuf bench: {trouble!r}") from trouble
+
+
+def about(command: str) -> dict[str, str]:
+    """Machine, versions, date and the command line."""
+    found = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} CPUs, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') >> 30} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "crossbuf": __version__,
+    }
+    if commit := _commit():
+        found["commit"] = commit
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _commit() -> str:
+    """Of the checkout that this package is in; an installed one has none."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        # Only a checkout of crossbuf itself will do, not one that happens to hold the environment it is installed in.
+        inside = subprocess.run([*command[:3], "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)
+        return subprocess.check_output(command, text=True).strip() if inside.returncode == 0 else ""
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,39 @@
+"""The routes: each a class, with its receiver's side beside it.
+
+```text
+prepare ─▶ payload ─▶ send ═══════▶ receiver: opened ─▶ looked at ─▶ given up
+                      answer ◀═══════════════════════════ reply
+           not timed │ timed: a trip
+```
+"""
+
+from .here import Copy, PickleInBand, PickleOutOfBand
+from .multiprocess import NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
+from .ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied, ProcessDrafted, ProcessShared
+from .pools import InterpreterPool, ProcessPool
+from .route import Refused as Refused
+from .route import Route as Route
+from .stdlib_interpreters import QueueBytes, QueueMemoryview, QueuePickled
+
+#: In the order of the tables.
+ROUTES: tuple[type[Route], ...] = (
+    InterpreterShared,
+    InterpreterCopied,
+    InterpreterDrafted,
+    ProcessShared,
+    ProcessCopied,
+    ProcessDrafted,
+    Copy,
+    PickleInBand,
+    PickleOutOfBand,
+    QueueMemoryview,
+    QueueBytes,
+    QueuePickled,
+    InterpreterPool,
+    Pipe,
+    PipeOutOfBand,
+    Queue,
+    NewSharedMemory,
+    ReadySharedMemory,
+    ProcessPool,
+)

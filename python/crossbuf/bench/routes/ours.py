@@ -1,0 +1,116 @@
+"""crossbuf's own routes: to an interpreter or a process, of an array that is copied in, was shared before, or is filled in place."""
+
+from typing import Any
+
+from ... import _core
+from ...workers import spawn
+from .. import serving
+from .route import PROCESSES, Route, plain
+
+
+def receiver(inbox: _core.Receiver, outbox: _core.Sender) -> None:
+    """What the interpreter or process does."""
+    serving.serve(inbox.recv, outbox.send)
+
+
+class _Channels(Route):
+    """Two channels, there and back."""
+
+    def __init__(self) -> None:
+        self._there, inbox = _core.channel()
+        outbox, self._back = _core.channel()
+        with inbox, outbox:
+            self._receiver = self._start(inbox, outbox)
+            self.ping()
+
+    def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
+        raise NotImplementedError
+
+    def send(self, question: str, payload: Any) -> None:
+        self._there.send((question, payload))
+
+    def answer(self) -> Any:
+        return self._back.recv()
+
+    def ping(self) -> None:
+        self._there.send(serving.PING)
+        self._back.recv()
+
+    def close(self) -> None:
+        self._there.send(serving.END)
+        self._receiver.join()
+        self._there.close()
+        self._back.close()
+
+
+class _Interpreter(_Channels):
+    place = "interpreter"
+
+    def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
+        return spawn(receiver, inbox, outbox)
+
+
+class _Process(_Channels):
+    place = "process"
+
+    def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
+        process = PROCESSES.Process(target=receiver, args=(inbox, outbox), daemon=True)
+        process.start()
+        return process
+
+
+class _Shared(_Channels):
+    """Sends what lies in an arena already."""
+
+    ready = True
+
+    def prepare(self, array: Any) -> Any:
+        # A trip through a channel of one's own brings any message into the arena, with all arrays that are in it.
+        sender, receiver = _core.channel()
+        with sender, receiver:
+            sender.send(array)
+            return receiver.recv()
+
+
+class _Drafted(_Channels):
+    """Takes memory in the arena, fills it and freezes it."""
+
+    def prepare(self, array: Any) -> Any:
+        return plain(array)
+
+    def send(self, question: str, payload: Any) -> None:
+        import numpy as np
+
+        draft = _core.empty(payload.shape, payload.dtype)
+        np.copyto(draft.numpy(), payload)
+        super().send(question, draft.freeze())
+
+
+class InterpreterShared(_Interpreter, _Shared):
+    name = "crossbuf interpreter, shared"
+    how = "Sender.send of an ndarray that lies in an arena"
+
+
+class InterpreterCopied(_Interpreter):
+    name = "crossbuf interpreter, copied in"
+    how = "Sender.send of an ordinary ndarray: one copy, into the arena"
+
+
+class InterpreterDrafted(_Interpreter, _Drafted):
+    name = "crossbuf interpreter, Draft"
+    how = "empty, np.copyto into it, freeze and send: what filling in place costs with the simplest filling"
+
+
+class ProcessShared(_Process, _Shared):
+    name = "crossbuf process, shared"
+    how = InterpreterShared.how
+
+
+class ProcessCopied(_Process):
+    name = "crossbuf process, copied in"
+    how = InterpreterCopied.how
+
+
+class ProcessDrafted(_Process, _Drafted):
+    name = "crossbuf process, Draft"
+    how = InterpreterDrafted.how

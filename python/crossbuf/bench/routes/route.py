@@ -1,0 +1,112 @@
+"""What a route is: one way of an array from here to a receiver, and of the receiver's answer back."""
+
+import multiprocessing
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from .. import serving
+
+#: How receivers are started that are processes: the one start method which is safe everywhere.
+PROCESSES = multiprocessing.get_context("spawn")
+
+
+class Refused(Exception):
+    """A route cannot carry what it was given; the text says why."""
+
+
+class Route(ABC):
+    """A way, with its receiver running. `send` and `answer` make up what is timed."""
+
+    #: What the table calls it.
+    name: ClassVar[str]
+    #: Where the receiver is: "here", "interpreter" or "process".
+    place: ClassVar[str]
+    #: What is done, and why that is the best known way.
+    how: ClassVar[str]
+    #: Whether the array is where the receiver can see it before the clock runs.
+    ready: ClassVar[bool] = False
+    #: Whether it keeps threads or processes busy that would disturb the others: it is measured when they are gone.
+    alone: ClassVar[bool] = False
+
+    @classmethod
+    def absent(cls) -> str:
+        """Why it cannot run here; empty when it can."""
+        return ""
+
+    def prepare(self, array: Any) -> Any:
+        """What `send` takes for this array; not timed. Raises `Refused` for what the route cannot carry."""
+        return array
+
+    @abstractmethod
+    def send(self, question: str, payload: Any) -> None:
+        """Asks the receiver about the array."""
+
+    @abstractmethod
+    def answer(self) -> Any:
+        """Waits for what the receiver says."""
+
+    def ping(self) -> None:
+        """The bare round trip."""
+        raise Refused("it has no messages apart from arrays")
+
+    def give_up(self, payload: Any) -> None:
+        """Frees what `prepare` made."""
+
+    def close(self) -> None:
+        """Ends the receiver."""
+
+    def ask(self, question: str, payload: Any) -> Any:
+        """One trip. Raises `Refused` when the receiver could make nothing of it."""
+        self.send(question, payload)
+        if isinstance(reply := self.answer(), str):
+            raise Refused(f"the receiver says {reply}")
+        return reply
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self.close()
+
+
+def plain(array: Any) -> Any:
+    """The array, for routes that carry memory and describe it by dtype and shape. Raises `Refused` for anything else."""
+    import numpy as np
+
+    if type(array) is not np.ndarray:
+        raise Refused(f"it carries the memory of one ndarray, not a {type(array).__name__}: the rest is left to the user")
+    return array
+
+
+class Piped(Route):
+    """A route whose messages go to a process through a `multiprocessing.Pipe`, whatever the arrays do."""
+
+    place = "process"
+
+    def __init__(self) -> None:
+        self._pipe, other = PROCESSES.Pipe()
+        self._process = PROCESSES.Process(target=self.receiver, args=(other,), daemon=True)
+        self._process.start()
+        other.close()
+        self.ping()
+
+    @staticmethod
+    def receiver(pipe: Any) -> None:
+        """What the process does."""
+        serving.serve(pipe.recv, pipe.send)
+
+    def send(self, question: str, payload: Any) -> None:
+        self._pipe.send((question, payload))
+
+    def answer(self) -> Any:
+        return self._pipe.recv()
+
+    def ping(self) -> None:
+        self._pipe.send(serving.PING)
+        self._pipe.recv()
+
+    def close(self) -> None:
+        self._pipe.send(serving.END)
+        self._process.join()
+        self._pipe.close()

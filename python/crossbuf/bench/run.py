@@ -1,0 +1,62 @@
+"""One run of the benchmark: what all workloads share."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .record import Record, Series
+from .routes import Refused, Route
+from .sampling import Effort, Samples, in_turns
+
+
+class Run:
+    """Where workloads put what they measure, and how much time they may take."""
+
+    def __init__(self, record: Record, *, quick: bool) -> None:
+        self.record = record
+        self.quick = quick
+
+    def effort(self, seconds: float, *, most: int = 200, least: int = 5) -> Effort:
+        """As much as asked for; a quick run takes an eighth of the time, and three rounds at least."""
+        return Effort(seconds / 8, max(most // 4, 3), 3) if self.quick else Effort(seconds, most, least)
+
+    def add(self, workload: str, case: str, measured: Mapping[str, Samples], *, at: float | None = None) -> None:
+        """Appends what was measured of each route."""
+        for route, samples in measured.items():
+            self.record.series.append(Series(workload, case, route, samples.seconds, number=samples.number, at=at))
+
+    def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:
+        """Appends that a route cannot do it."""
+        text = str(why) if isinstance(why, Refused) else f"{type(why).__name__}: {why}"
+        self.record.series.append(Series(workload, case, route, note=text.partition("\n")[0], at=at))
+
+    @contextlib.contextmanager
+    def opened(self, routes: Iterable[type[Route]]) -> Iterator[dict[str, Route]]:
+        """The routes that can run here, by their names, with their receivers running; why the others cannot goes into the record."""
+        with contextlib.ExitStack() as receivers:
+            running: dict[str, Route] = {}
+            for route in routes:
+                if why := route.absent():
+                    self.record.skipped[route.name] = why
+                    continue
+                try:
+                    running[route.name] = receivers.enter_context(route())
+                except Exception as trouble:  # a rival that does not start here must not end the run
+                    self.record.skipped[route.name] = f"it does not start: {type(trouble).__name__}: {trouble}".partition("\n")[0]
+            yield running
+
+    def trips(self, workload: str, case: str, array: Any, routes: Mapping[str, Route], effort: Effort, at: float | None = None) -> None:
+        """Times trips of an array by each route, in turns."""
+        with contextlib.ExitStack() as prepared:
+            works = {}
+            for name, route in routes.items():
+                try:
+                    payload = route.prepare(array)
+                    prepared.callback(route.give_up, payload)
+                    route.ask("touch", payload)
+                except Exception as refusal:
+                    self.refuse(workload, case, name, refusal, at)
+                    continue
+                works[name] = lambda route=route, payload=payload: route.ask("touch", payload)
+            payload = None
+            self.add(workload, case, in_turns(works, effort), at=at)

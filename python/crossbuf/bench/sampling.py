@@ -1,0 +1,75 @@
+"""Taking samples: in turns, so that a drift of the machine hits all alike, and as many as the time allows."""
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+type Work = Callable[[], object]
+
+#: A sample takes at least this long, by repeating what is shorter: the clock's own cost and resolution vanish in it.
+_LEAST_SECONDS = 0.001
+_MOST_TIMES = 20_000
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much time a group of works may take, all together."""
+
+    #: Seconds, after which no new round begins.
+    seconds: float
+    #: Rounds at most, and at least, however long they take.
+    most: int = 200
+    least: int = 5
+
+    def rounds(self) -> Iterator[int]:
+        """Counts rounds while there is time."""
+        end = time.perf_counter() + self.seconds
+        for number in range(self.most):
+            if number >= self.least and time.perf_counter() > end:
+                return
+            yield number
+
+
+class Samples(NamedTuple):
+    """Seconds of one operation, a mean over `number` operations each."""
+
+    seconds: list[float]
+    number: int
+
+
+def timed(work: Work, number: int = 1) -> float:
+    """Seconds of one call, over a batch of `number`."""
+    times = itertools.repeat(None, number)
+    start = time.perf_counter()
+    for _ in times:
+        work()
+    return (time.perf_counter() - start) / number
+
+
+def in_turns(works: Mapping[str, Work], effort: Effort, *, batches: bool = True) -> dict[str, Samples]:
+    """Samples of all, a batch of each in every round. One call of each warms up; `batches` off makes each call a sample."""
+    numbers = {}
+    for name, work in works.items():
+        timed(work)
+        once = timed(work) if batches else _LEAST_SECONDS
+        numbers[name] = min(max(1, int(_LEAST_SECONDS / once)), _MOST_TIMES)
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for _ in effort.rounds():
+        for name, work in works.items():
+            seconds[name].append(timed(work, numbers[name]))
+    return {name: Samples(seconds[name], numbers[name]) for name in works}
+
+
+@contextlib.contextmanager
+def on_one_cpu() -> Iterator[None]:
+    """This thread, and all threads and processes that it starts meanwhile, share one CPU: nobody can spin until the other answers."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,36 @@
+"""Sizes: one float64 array of 64 B to 1 GiB, by every route, to a receiver that looks at both ends of it and answers."""
+
+import os
+
+import numpy as np
+
+from ..routes import ROUTES, Refused
+from ..run import Run
+from ...cli.progress import Progress
+
+NAME = "sizes"
+SIZES = [64 * 16**step for step in range(7)]
+#: Each byte is in memory so many times at most: once for each route that keeps it ready, and what is on its way.
+_COPIES = 16
+
+
+def measure(run: Run) -> None:
+    """Appends all series."""
+    room = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _COPIES
+    sizes = [size for size in SIZES if size <= (64 << 20 if run.quick else room)]
+    with Progress(NAME, 2 * len(sizes)) as progress:
+        for alone in (False, True):
+            with run.opened(route for route in ROUTES if route.alone == alone) as routes:
+                for size in sizes:
+                    array = np.arange(size // 8, dtype="f8")
+                    run.trips(NAME, named(size), array, routes, run.effort(0.4 * len(routes)), size)
+                    progress.advance(1)
+
+
+def named(size: int) -> str:
+    """A size in the unit that makes it short."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size} {unit}"
+        size //= 1024
+    return f"{size} GiB"
