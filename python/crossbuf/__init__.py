@@ -10,7 +10,8 @@ tx.send(a)                                 # no copy
 
 # The layers, each on top of the next:
 #
-#   cli                          crossbuf demo, doctor
+#   cli                          crossbuf demo, doctor, bench
+#   bench, demo                  what the first and the last of them do
 #   futures                      InterpreterPoolExecutor, ProcessPoolExecutor: calls in a pool of workers
 #   workers                      spawn: a function in an interpreter of its own
 #   isolation                    NumPy in interpreters that own their GIL

@@ -12,7 +12,6 @@ mod buffer_protocol;
 mod dtype_cache;
 mod dtypes;
 mod errors;
-#[cfg(feature = "floors")]
 mod floors;
 mod handles;
 mod indexing;

@@ -163,7 +163,6 @@ fn populate(py: Attached<'_>, module: Borrowed<'_>) -> PyResult<()> {
     let state = State::new(py, module)?;
     state.types.publish(py, module)?;
     shareable::register(py, &state);
-    #[cfg(feature = "floors")]
     super::floors::publish(py, module)?;
     state.install(py, module);
     process::watch_forks();

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import crossbuf
-from crossbuf.cli import counting
+from crossbuf.demo import counting
 
 
 def run(child, *arguments: str):

@@ -1,7 +1,7 @@
 """One run of the benchmark: what all workloads share."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .record import Record, Series
@@ -20,10 +20,12 @@ class Run:
         """As much as asked for; a quick run takes an eighth of the time, and three rounds at least."""
         return Effort(seconds / 8, max(most // 4, 3), 3) if self.quick else Effort(seconds, most, least)
 
-    def add(self, workload: str, case: str, measured: Mapping[str, Samples], *, at: float | None = None) -> None:
+    def add(
+        self, workload: str, case: str, measured: Mapping[str, Samples], *, at: float | None = None, notes: Mapping[str, str] | None = None
+    ) -> None:
         """Appends what was measured of each route."""
-        for route, samples in measured.items():
-            self.record.series.append(Series(workload, case, route, samples.seconds, number=samples.number, at=at))
+        for route, (seconds, number) in measured.items():
+            self.record.series.append(Series(workload, case, route, seconds, number=number, at=at, note=(notes or {}).get(route, "")))
 
     def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:
         """Appends that a route cannot do it."""
@@ -45,18 +47,26 @@ class Run:
                     self.record.skipped[route.name] = f"it does not start: {type(trouble).__name__}: {trouble}".partition("\n")[0]
             yield running
 
-    def trips(self, workload: str, case: str, array: Any, routes: Mapping[str, Route], effort: Effort, at: float | None = None) -> None:
-        """Times trips of an array by each route, in turns."""
+    def trips(
+        self,
+        workload: str,
+        case: str,
+        array: Any,
+        routes: Mapping[str, Route],
+        effort: Effort,
+        at: float | None = None,
+        arrives: Callable[[Route, Any, Any], str] = lambda *_: "",
+    ) -> None:
+        """Times trips of an array by each route, in turns. `arrives` looks at the first one, and says what is to be noted."""
         with contextlib.ExitStack() as prepared:
-            works = {}
+            works, notes = {}, {}
             for name, route in routes.items():
                 try:
                     payload = route.prepare(array)
                     prepared.callback(route.give_up, payload)
-                    route.ask("touch", payload)
+                    notes[name] = arrives(route, array, payload)
                 except Exception as refusal:
                     self.refuse(workload, case, name, refusal, at)
                     continue
                 works[name] = lambda route=route, payload=payload: route.ask("touch", payload)
-            payload = None
-            self.add(workload, case, in_turns(works, effort), at=at)
+            self.add(workload, case, in_turns(works, effort), at=at, notes=notes)

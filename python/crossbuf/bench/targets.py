@@ -44,9 +44,7 @@ class Ratio(NamedTuple):
 
 
 TARGETS: tuple[Target, ...] = (
-    Target(
-        "64 MiB already shared, to a process and back", "sizes", "64 MiB", "crossbuf process, shared", "SharedMemory, ready block", 0.6
-    ),
+    Target("64 MiB already shared, to a process and back", "sizes", "64 MiB", "crossbuf process, shared", "SharedMemory, ready block", 0.6),
     Target("64 MiB copied in, to an interpreter and back", "sizes", "64 MiB", "crossbuf interpreter, copied in", "np.copyto", 1.1),
 )
 

@@ -11,25 +11,15 @@ The figures are of one run: read them as orders of magnitude.
 import os
 import sys
 import time
-from collections.abc import Buffer, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from .._core import Array, statistics
-from . import ways
-from .counting import Counts, count_plainly
-from .inputs import Input, choose, load
-from .progress import Progress
-
-
-class Outcome(NamedTuple):
-    """One line of the table."""
-
-    title: str
-    copied: int
-    messages: int
-    seconds: float
-    rows: list[ways.Row]
+from .._progress import Progress
+from ..demo import ways
+from ..demo.counting import Counts, count_plainly
+from ..demo.exchange import Outcome, exchange
+from ..demo.inputs import Input, choose, load
 
 
 def run(names: Sequence[str], workers: int | None) -> int:
@@ -56,14 +46,14 @@ def run(names: Sequence[str], workers: int | None) -> int:
     arrays = [entry.array for entry in inputs]
     copied = statistics().copied
     shared = ways.Shared(workers, arrays[0])
-    outcomes = [_exchange(shared, arrays, moved)]
+    outcomes = [exchange(shared, arrays)]
     # Measured, not claimed: what the arena has copied in meanwhile.
     outcomes[0] = outcomes[0]._replace(copied=statistics().copied - copied)
 
     private = [entry.data for entry in inputs]
-    outcomes.append(_exchange(ways.Pickled(workers), private, moved))
+    outcomes.append(exchange(ways.Pickled(workers), private))
     if sys.version_info >= (3, 14):
-        outcomes.append(_exchange(ways.Queued(workers), private, moved))
+        outcomes.append(exchange(ways.Queued(workers), private))
 
     start = time.perf_counter()
     expected = [count_plainly(data) for data in private]
@@ -74,20 +64,6 @@ def run(names: Sequence[str], workers: int | None) -> int:
     _print_verdict(wrong, expected)
     strayed = _print_proof(shared.addresses, outcomes[0].rows, inputs)
     return 1 if wrong or strayed else 0
-
-
-def _exchange(way: ways.Way, files: Sequence[Buffer], moved: int) -> Outcome:
-    """All files to the workers, all counts back. The clock runs from the first file to the last row."""
-    rows: list[ways.Row] = []
-    with Progress(way.title, len(files)) as progress:
-        start = time.perf_counter()
-        for index, file in enumerate(files):
-            way.put(index, file)
-        for row in way.rows():
-            rows.append(row)
-            progress.advance(1)
-        seconds = time.perf_counter() - start
-    return Outcome(way.title, way.copies * moved, way.messages, seconds, rows)
 
 
 def _agrees(rows: Iterable[ways.Row], expected: Sequence[Counts]) -> bool:

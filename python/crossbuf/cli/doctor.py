@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import __version__, isolation
 from .._core import statistics
-from .inputs import numpy_version
+from ..demo.inputs import numpy_version
 
 _MADV_COLLAPSE = 25  # in the kernel since 6.1; the module mmap does not name it
 _HUGE = 2 << 20

@@ -14,6 +14,7 @@ _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else
 
 class Pipe(Piped):
     name = "mp.Pipe"
+    messages = "mp.Pipe"
     how = "Connection.send of the ndarray: pickled in band"
 
 
@@ -45,6 +46,7 @@ class PipeOutOfBand(Piped):
 
 class Queue(Route):
     name = "mp.Queue"
+    messages = "mp.Queue"
     place = "process"
     how = "Queue.put of the ndarray: pickled in band by the queue's thread"
 

@@ -14,10 +14,11 @@ def receiver(inbox: _core.Receiver, outbox: _core.Sender) -> None:
 
 
 class _Channels(Route):
-    """Two channels, there and back."""
+    """Two channels, there and back. The arena is its own, so that other routes' memory is not what it uses again."""
 
     def __init__(self) -> None:
-        self._there, inbox = _core.channel()
+        self._arena = _core.Arena()
+        self._there, inbox = _core.channel(arena=self._arena)
         outbox, self._back = _core.channel()
         with inbox, outbox:
             self._receiver = self._start(inbox, outbox)
@@ -41,6 +42,7 @@ class _Channels(Route):
         self._receiver.join()
         self._there.close()
         self._back.close()
+        self._arena.close()
 
 
 class _Interpreter(_Channels):
@@ -66,7 +68,7 @@ class _Shared(_Channels):
 
     def prepare(self, array: Any) -> Any:
         # A trip through a channel of one's own brings any message into the arena, with all arrays that are in it.
-        sender, receiver = _core.channel()
+        sender, receiver = _core.channel(arena=self._arena)
         with sender, receiver:
             sender.send(array)
             return receiver.recv()
@@ -81,13 +83,14 @@ class _Drafted(_Channels):
     def send(self, question: str, payload: Any) -> None:
         import numpy as np
 
-        draft = _core.empty(payload.shape, payload.dtype)
+        draft = _core.empty(payload.shape, payload.dtype, arena=self._arena)
         np.copyto(draft.numpy(), payload)
-        super().send(question, draft.freeze())
+        super().send(question, draft.freeze().numpy())
 
 
 class InterpreterShared(_Interpreter, _Shared):
     name = "crossbuf interpreter, shared"
+    messages = "crossbuf, interpreter"
     how = "Sender.send of an ndarray that lies in an arena"
 
 
@@ -103,6 +106,7 @@ class InterpreterDrafted(_Interpreter, _Drafted):
 
 class ProcessShared(_Process, _Shared):
     name = "crossbuf process, shared"
+    messages = "crossbuf, process"
     how = InterpreterShared.how
 
 

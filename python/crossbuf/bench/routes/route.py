@@ -26,6 +26,8 @@ class Route(ABC):
     how: ClassVar[str]
     #: Whether the array is where the receiver can see it before the clock runs.
     ready: ClassVar[bool] = False
+    #: What its bare round trips are called, where they are not those of another route.
+    messages: ClassVar[str] = ""
     #: Whether it keeps threads or processes busy that would disturb the others: it is measured when they are gone.
     alone: ClassVar[bool] = False
 
@@ -47,8 +49,8 @@ class Route(ABC):
         """Waits for what the receiver says."""
 
     def ping(self) -> None:
-        """The bare round trip."""
-        raise Refused("it has no messages apart from arrays")
+        """The bare round trip, for routes that name their `messages`."""
+        raise NotImplementedError
 
     def give_up(self, payload: Any) -> None:
         """Frees what `prepare` made."""

@@ -46,6 +46,7 @@ class _Queue(Route):
 
 class QueueMemoryview(_Queue):
     name = "stdlib queue, memoryview"
+    messages = "stdlib queue"
     how = "Queue.put((question, memoryview(array))) and np.asarray there: the only way without a copy, and the receiver may write"
 
     @staticmethod

@@ -1,12 +1,14 @@
 """Sizes: one float64 array of 64 B to 1 GiB, by every route, to a receiver that looks at both ends of it and answers."""
 
 import os
+from typing import Any
 
 import numpy as np
 
-from ..routes import ROUTES, Refused
+from ..._progress import Progress
+from .. import serving
+from ..routes import ROUTES, Refused, Route
 from ..run import Run
-from ...cli.progress import Progress
 
 NAME = "sizes"
 SIZES = [64 * 16**step for step in range(7)]
@@ -23,8 +25,15 @@ def measure(run: Run) -> None:
             with run.opened(route for route in ROUTES if route.alone == alone) as routes:
                 for size in sizes:
                     array = np.arange(size // 8, dtype="f8")
-                    run.trips(NAME, named(size), array, routes, run.effort(0.4 * len(routes)), size)
+                    run.trips(NAME, named(size), array, routes, run.effort(0.4 * len(routes)), size, _arrives)
                     progress.advance(1)
+
+
+def _arrives(route: Route, array: Any, payload: Any) -> str:
+    sent, seen = serving.reply_to("ends", array), tuple(route.ask("ends", payload))
+    if sent != seen:
+        raise Refused(f"other data arrives: {sent} becomes {seen}")
+    return ""
 
 
 def named(size: int) -> str:

@@ -1,0 +1,66 @@
+"""Round trips of a message without content, each timed by itself: hot, where nobody can spin, and after a rest.
+
+They come in bursts, of each route in turns, as the other routes' receivers fall asleep meanwhile.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+
+from ... import _core
+from ..._progress import Progress
+from ..record import Series
+from ..routes import ROUTES, Route
+from ..run import Run
+from ..sampling import on_one_cpu, timed
+
+NAME = "latency"
+HOT, PARKED, RESTED = "hot", "parked on one CPU", "after 2 ms of rest"
+FUTEX, PACKETS = "bare futex, in Rust", "bare packets, in Rust"
+_BURST = 200
+_BURST_SECONDS = 0.05
+_WARM = 20
+
+
+def measure(run: Run) -> None:
+    """Appends all series."""
+    cases: list[tuple[str, contextlib.AbstractContextManager[None], float]] = [
+        (HOT, contextlib.nullcontext(), 0),
+        (PARKED, on_one_cpu(), 0),
+        (RESTED, contextlib.nullcontext(), 0.002),
+    ]
+    with Progress(NAME, 2 * len(cases)) as progress:
+        for case, place, rest in cases:
+            with place:
+                for alone in (False, True):
+                    with run.opened(route for route in ROUTES if route.messages and route.alone == alone) as routes:
+                        _bursts(run, case, routes, rest, floors=not alone)
+                    progress.advance(1)
+
+
+def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float, *, floors: bool) -> None:
+    works: dict[str, Callable[[], list[float]]] = {
+        route.messages: lambda route=route: _burst(route, rest)  # type: ignore[misc]
+        for route in routes.values()
+    }
+    if floors and not rest:
+        works |= {FUTEX: lambda: _core._floor_futex(_BURST), PACKETS: lambda: _core._floor_packets(_BURST)}
+    samples: dict[str, list[float]] = {name: [] for name in works}
+    for _ in run.effort(2 * len(works), most=100).rounds():
+        for name, work in works.items():
+            samples[name] += work()
+    run.record.series.extend(Series(NAME, case, name, taken) for name, taken in samples.items())
+
+
+def _burst(route: Route, rest: float) -> list[float]:
+    end = time.perf_counter() + _BURST_SECONDS
+    for _ in range(0 if rest else _WARM):
+        route.ping()
+        if time.perf_counter() > end:
+            break
+    trips: list[float] = []
+    while len(trips) < _BURST and (not trips or time.perf_counter() < end):
+        if rest:
+            time.sleep(rest)
+        trips.append(timed(route.ping))
+    return trips

@@ -1,0 +1,138 @@
+"""What a worker costs to begin with: time until it has done nothing and is gone, with NumPy and without, and the memory while it waits."""
+
+import multiprocessing
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ... import _core, interpreters, isolation
+from ..._progress import Progress
+from ...futures import InterpreterPoolExecutor
+from ...workers import spawn
+from .. import idle
+from ..record import Series
+from ..run import Run
+from ..sampling import Samples, Work, in_turns
+from .receivers import pss
+
+NAME = "startup"
+MEMORY = "memory of workers"
+PLAIN, NUMPY, IMPORT = "start, do nothing, end", "start, import NumPy, end", "import numpy alone"
+BARE, SPAWNED, POOLED, PROCESS, CHILD = (
+    "bare interpreter",
+    "crossbuf.spawn",
+    "crossbuf InterpreterPoolExecutor",
+    "python -c",
+    "mp.Process, spawn",
+)
+_WORKERS = 4
+
+
+def measure(run: Run) -> None:
+    """Appends the series of both workloads."""
+    with Progress(NAME, 4) as progress:
+        plain: dict[str, Work] = {
+            BARE: _bare,
+            SPAWNED: lambda: spawn(idle.nothing).join(),
+            POOLED: lambda: _pooled(idle.nothing),
+            PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
+            CHILD: lambda: _child(idle.nothing),
+        }
+        run.add(NAME, PLAIN, in_turns(plain, run.effort(8, most=40), batches=False))
+        progress.advance(1)
+        isolated = isolation.obstacle("numpy") is None
+        numpy: dict[str, Work] = {
+            PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "import numpy"]),
+            CHILD: lambda: _child(idle.seconds_of_import),
+        }
+        if isolated:
+            numpy |= {SPAWNED: lambda: spawn(idle.seconds_of_import).join(), POOLED: lambda: _pooled(idle.seconds_of_import)}
+        run.add(NAME, NUMPY, in_turns(numpy, run.effort(8, most=30), batches=False))
+        progress.advance(1)
+        _imports(run, isolated)
+        progress.advance(1)
+        _memory(run, isolated)
+        progress.advance(1)
+
+
+def _bare() -> None:
+    """The least that CPython asks for an interpreter with its own GIL: on this thread, without any import."""
+    with interpreters.create() as interpreter:
+        interpreter.exec("pass")
+
+
+def _pooled(call: Any) -> None:
+    with InterpreterPoolExecutor(1) as pool:
+        pool.submit(call).result()
+
+
+def _child(call: Any) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=call)
+    process.start()
+    process.join()
+
+
+_IMPORT = "import time; start = time.perf_counter(); import numpy; print(time.perf_counter() - start)"
+
+
+def _imports(run: Run, isolated: bool) -> None:
+    """By the worker's own clock."""
+    samples: dict[str, list[float]] = {PROCESS: []} | ({SPAWNED: []} if isolated else {})
+    for _ in run.effort(6, most=30).rounds():
+        samples[PROCESS].append(float(subprocess.check_output([sys.executable, "-c", _IMPORT])))
+        if isolated:
+            samples[SPAWNED].append(spawn(idle.seconds_of_import).join())
+    run.add(NAME, IMPORT, {name: Samples(seconds, 1) for name, seconds in samples.items()})
+
+
+def _memory(run: Run, isolated: bool) -> None:
+    """What each of several idle workers adds to the machine's memory, after it has computed a little."""
+    series = []
+    if isolated:
+        before = pss("self")
+        with _interpreters():
+            series.append(Series(MEMORY, "with NumPy", SPAWNED, [(pss("self") - before) / _WORKERS], "B"))
+    with _processes() as processes:
+        series.append(Series(MEMORY, "with NumPy", PROCESS, [pss(str(process)) for process in processes], "B"))
+    run.record.series.extend(series)
+
+
+@contextmanager
+def _interpreters() -> Iterator[None]:
+    go, wait = _core.channel()
+    ready, count = _core.channel()
+    workers = [spawn(idle.idle, ready, wait) for _ in range(_WORKERS)]
+    for _ in workers:
+        count.recv()
+    try:
+        yield
+    finally:
+        go.close()
+        wait.close()
+        for worker in workers:
+            worker.join()
+
+
+_IDLE = """
+import numpy as np
+np.linalg.svd(np.random.default_rng(1).random((20, 20)))
+np.fft.fft(np.ones(20))
+print(flush=True)
+input()
+"""
+
+
+@contextmanager
+def _processes() -> Iterator[list[int]]:
+    command = [sys.executable, "-c", _IDLE]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(_WORKERS)]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+        yield [process.pid for process in processes]
+    finally:
+        for process in processes:
+            process.communicate("\n")

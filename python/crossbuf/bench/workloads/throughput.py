@@ -1,0 +1,111 @@
+"""Messages a second through one channel or queue that one to four senders and as many receivers share, each in an interpreter or process.
+
+A message is one int, and 1024 may wait. The clock runs from the first one's start to the last one's end, after all have said that they are ready.
+"""
+
+import itertools
+import sys
+import time
+from typing import Any, NamedTuple
+
+from ... import _core
+from ..._progress import Progress
+from ...workers import spawn
+from ..record import Series
+from ..routes.route import PROCESSES
+from ..run import Run
+
+NAME = "throughput"
+PAIRS = (1, 2, 3, 4)
+_CAPACITY = 1024
+
+
+class _Kind(NamedTuple):
+    """A transport, and where its ends are used."""
+
+    place: str
+    #: How many messages a round takes in all.
+    messages: int
+
+
+INTERPRETERS, PROCESSES_OURS = "crossbuf, interpreters", "crossbuf, processes"
+_KINDS = {
+    INTERPRETERS: _Kind("interpreter", 400_000),
+    PROCESSES_OURS: _Kind("process", 100_000),
+    "stdlib queue, interpreters": _Kind("interpreter", 2_000),
+    "mp.Queue, processes": _Kind("process", 40_000),
+}
+
+
+def measure(run: Run) -> None:
+    """Appends all series."""
+    kinds = dict(_KINDS)
+    if sys.version_info < (3, 14):
+        del kinds["stdlib queue, interpreters"]
+    with Progress(NAME, len(PAIRS) * len(kinds)) as progress:
+        for pairs in PAIRS:
+            rates: dict[str, list[float]] = {name: [] for name in kinds}
+            for _ in run.effort(3 * len(kinds), most=9, least=3).rounds():
+                for name, kind in kinds.items():
+                    each = kind.messages // (8 if run.quick else 1) // pairs
+                    rates[name].append(pairs * each / _seconds(name, kind.place, pairs, each))
+            for name in kinds:
+                run.record.series.append(Series(NAME, f"{pairs} to {pairs}", name, rates[name], "1/s", at=pairs))
+                progress.advance(1)
+
+
+def _seconds(name: str, place: str, pairs: int, each: int) -> float:
+    """Of one round, with workers made for it."""
+    put, get = _ends(name)
+    ready, all_ready = _core.channel()
+    go, gone = _core.channel()
+    report, reports = _core.channel()
+    leave, left = _core.channel()
+    arguments = [(operation, end, each, ready, gone, report, left) for operation, end in ((put[1], put[0]), (get[1], get[0]))] * pairs
+    workers = [_start(place, call) for call in arguments]
+    for _ in workers:
+        all_ready.recv()
+    for _ in workers:
+        go.send(None)
+    times = [reports.recv() for _ in workers]
+    leave.close()
+    for worker in workers:
+        worker.join()
+    return float(max(end for _, end in times) - min(start for start, _ in times))
+
+
+def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
+    """The end that takes messages and the one that gives them, each with the name of its method."""
+    if name.startswith("crossbuf"):
+        sender, receiver = _core.channel(_CAPACITY)
+        return (sender, "send"), (receiver, "recv")
+    if name.startswith("mp.Queue"):
+        queue: Any = PROCESSES.Queue(_CAPACITY)
+    else:
+        from concurrent import interpreters
+
+        queue = interpreters.create_queue(_CAPACITY)
+    return (queue, "put"), (queue, "get")
+
+
+def _start(place: str, arguments: tuple[Any, ...]) -> Any:
+    if place == "interpreter":
+        return spawn(work, *arguments)
+    process = PROCESSES.Process(target=work, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def work(operation: str, end: Any, each: int, ready: Any, go: Any, report: Any, leave: Any) -> None:
+    """What a sender or receiver does: so many operations, timed."""
+    call, arguments = getattr(end, operation), (1,) if operation in ("send", "put") else ()
+    times = itertools.repeat(None, each)
+    ready.send(None)
+    go.recv()
+    start = time.perf_counter()
+    for _ in times:
+        call(*arguments)
+    report.send((start, time.perf_counter()))
+    # What an interpreter has put in a queue of the standard library is lost when it ends before somebody got it.
+    for _ in leave:
+        pass
