@@ -10,6 +10,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
 FUZZ_SECONDS ?= 60
+RIVALS := iceoryx2 joblib pyarrow ray
 FUZZ_TARGETS := dtypes handles messages packets
 
 # Without the first, cargo links libpython into the extension and says nothing; the second is what abi3 is read from.
@@ -54,10 +55,9 @@ lint: build $(VENV)/.test $(VENV)/.lint ## ruff, mypy and stubtest
 	for version in 3.12 3.13 3.14; do $(BIN)/mypy --python-version $$version || exit 1; done
 	MYPYPATH=python $(BIN)/python -m mypy.stubtest crossbuf._core
 
-bench: $(VENV)/.test ## the benchmark, with an extension that can also measure the machine's floor
-	@rm -f $(VENV)/.extension
-	@.ci/quietly "building the extension with its floors" $(BIN)/maturin develop --release --features cpython,floors
-	$(BIN)/python benches/speed.py $(ARGS)
+bench: build $(VENV)/.rivals ## the benchmark with its page, .build/bench.html, against all rivals that can be had; ARGS="--quick --only sizes"
+	@mkdir -p .build
+	$(BIN)/crossbuf bench --json .build/bench.json --html .build/bench.html $(ARGS)
 
 loom: ## the models of the lock-free parts: tests whose path has "models" in it
 	RUSTFLAGS="--cfg loom" CARGO_PROFILE_RELEASE_LTO=off LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib --target-dir $(TARGET)/loom models
@@ -91,6 +91,12 @@ $(VENV)/.build: pyproject.toml .ci/find-python
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.numpy-suite: $(VENV)/.%: $(VENV)/.build
 	@.ci/quietly "installing what $* needs" $(BIN)/python -m pip install --group $*
+	@touch $@
+
+# Not every rival can be had for every CPython: the benchmark says which it skips.
+$(VENV)/.rivals: $(VENV)/.build
+	@.ci/quietly "installing matplotlib" $(BIN)/python -m pip install "matplotlib>=3.10"
+	@for rival in $(RIVALS); do .ci/quietly "installing $$rival" $(BIN)/python -m pip install --only-binary :all: "$$rival" || true; done
 	@touch $@
 
 $(VENV)/.extension: $(VENV)/.build $(SOURCES)

@@ -16,7 +16,7 @@ static WORDS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 methods! {
     static FUNCTIONS for &State {
-        fast "_floor_post" => post, "_floor_post($module, word, /)\n--\n\nRaises a word by one and wakes who sleeps on it: one system call.";
+        fast "_floor_post" => post, "_floor_post($module, word, by, /)\n--\n\nRaises a word and wakes who sleeps on it: one system call.";
         fast "_floor_wait" => wait, "_floor_wait($module, word, seen, /)\n--\n\nSleeps, without spinning, until a word differs from `seen`; returns its value.";
         fast "_floor_futex" => threads, "_floor_futex($module, trips, /)\n--\n\nSeconds of each of so many round trips by futex to another thread, without Python.";
         fast "_floor_packets" => packets, "_floor_packets($module, trips, /)\n--\n\nSeconds of each of so many round trips of a packet of 64 bytes to a forked process.";
@@ -44,8 +44,8 @@ fn numbers<const N: usize>(py: Attached<'_>, arguments: Arguments<'_>, names: [&
 }
 
 fn post(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
-    let [word] = numbers(py, arguments, ["word"])?;
-    raise_word(&WORDS[word as usize % WORDS.len()]);
+    let [word, by] = numbers(py, arguments, ["word", "by"])?;
+    raise_word(&WORDS[word as usize % WORDS.len()], by);
     Ok(Owned::none(py))
 }
 
@@ -55,8 +55,8 @@ fn wait(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned
     Owned::unsigned(py, now.into())
 }
 
-fn raise_word(word: &AtomicU32) {
-    word.fetch_add(1, Ordering::Release); // pairs with the Acquire in `await_word`
+fn raise_word(word: &AtomicU32, by: u32) {
+    word.fetch_add(by, Ordering::Release); // pairs with the Acquire in `await_word`
     let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
 }
 
@@ -78,11 +78,11 @@ fn threads(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Ow
             scope.spawn(|| {
                 for seen in 0..=trips {
                     await_word(&there, seen);
-                    raise_word(&back);
+                    raise_word(&back, 1);
                 }
             });
             let trip = |seen| {
-                raise_word(&there);
+                raise_word(&there, 1);
                 await_word(&back, seen)
             };
             trip(0);

@@ -84,10 +84,11 @@ class Record:
 
 def about(command: str) -> dict[str, str]:
     """Machine, versions, date and the command line."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     found = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
-        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} CPUs, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') >> 30} GiB",
+        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} CPUs, {memory >> 30} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "crossbuf": __version__,

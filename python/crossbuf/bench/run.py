@@ -64,6 +64,7 @@ class Run:
                 try:
                     payload = route.prepare(array)
                     prepared.callback(route.give_up, payload)
+                    route.ask("touch", payload)
                     notes[name] = arrives(route, array, payload)
                 except Exception as refusal:
                     self.refuse(workload, case, name, refusal, at)

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..demo import ways
 from .record import Record, Series
+from .routes.here import Copy, PickleInBand
+from .routes.multiprocess import NewSharedMemory, Pipe, ReadySharedMemory
+from .routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied, ProcessShared
+from .routes.stdlib_interpreters import QueueMemoryview
+from .workloads import copying, executors, job, latency, messages, sizes, startup, throughput
+from .workloads.sizes import named
 
 
 class Target(NamedTuple):
@@ -34,8 +41,8 @@ class Ratio(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Below 1 crossbuf takes less."""
-        return self.ours / self.theirs
+        """Below 1 crossbuf takes less: of rates, the other way round."""
+        return self.theirs / self.ours if self.unit == "1/s" else self.ours / self.theirs
 
     @property
     def met(self) -> bool:
@@ -43,10 +50,72 @@ class Ratio(NamedTuple):
         return self.target.bound is None or self.ratio <= self.target.bound
 
 
-TARGETS: tuple[Target, ...] = (
-    Target("64 MiB already shared, to a process and back", "sizes", "64 MiB", "crossbuf process, shared", "SharedMemory, ready block", 0.6),
-    Target("64 MiB copied in, to an interpreter and back", "sizes", "64 MiB", "crossbuf interpreter, copied in", "np.copyto", 1.1),
-)
+def _copying() -> Iterator[Target]:
+    for size in copying.SIZES:
+        bound = 1.1 if size < 16 << 20 else 1.0
+        yield Target(f"copy in {named(size)}", copying.NAME, named(size), copying.SHARE, copying.COPY, bound)
+    for case in copying.cases():
+        yield Target(f"copy in {case}", copying.NAME, case, copying.SHARE, copying.COPY, 1.1)
+    touched = copying.TOUCHED_CASE
+    yield Target("copy 128 MiB into fresh memory", copying.NAME, touched, copying.FRESH, copying.COPY, 2.5)
+    yield Target("first read of fresh 128 MiB", copying.NAME, touched, copying.FIRST_READ, copying.SECOND_READ, 1.2)
+
+
+def _messages() -> Iterator[Target]:
+    ours, pickle = messages.OURS, messages.PICKLE
+    yield Target("allocate and free 800 B", messages.NAME, messages.BLOCKS, ours, messages.BYTEARRAY, None)
+    yield Target("share 800 B", messages.NAME, messages.SHARE, ours, messages.COPY, None)
+    yield Target("Array.numpy()", messages.NAME, messages.VIEW, ours, messages.NDARRAY_VIEW, None)
+    yield Target("send and receive an Array", messages.NAME, messages.ARRAY, ours, messages.QUEUE, 0.5)
+    yield Target('send and receive (1, "x", ndarray)', messages.NAME, messages.TUPLE, ours, pickle, 0.5)
+    yield Target("send and receive a dict of 1000 ndarrays", messages.NAME, messages.DICT, ours, pickle, 0.3)
+    yield Target("the same, shared before", messages.NAME, messages.DICT_SHARED, ours, pickle, 0.3)
+
+
+def _trips() -> Iterator[Target]:
+    for ours, theirs, bound in (
+        (InterpreterShared, QueueMemoryview, 0.01),
+        (ProcessShared, ReadySharedMemory, 0.6),
+        (InterpreterCopied, Copy, 1.1),
+        (ProcessCopied, NewSharedMemory, None),
+        (ProcessCopied, PickleInBand, None),
+    ):
+        yield Target("64 MiB there, an answer back", sizes.NAME, "64 MiB", ours.name, theirs.name, bound)
+    large, small = "64 MiB", "16 KiB"
+    yield Target("64 MiB against 16 KiB", sizes.NAME, large, ProcessShared.name, ProcessShared.name, None, small)
+
+
+def _waiting() -> Iterator[Target]:
+    interpreter, process = InterpreterShared.messages, ProcessShared.messages
+    hot, parked, rested = latency.HOT, latency.PARKED, latency.RESTED
+    yield Target("round trip, hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
+    yield Target("round trip, parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
+    yield Target("round trip, parked", latency.NAME, parked, process, Pipe.messages, 1.0)
+    yield Target("round trip after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
+    for ours in (interpreter, process):
+        yield Target("p99.9 of a parked round trip", latency.NAME, parked, ours, ours, 5, quantile=0.999)
+    for ours, theirs in ((throughput.INTERPRETERS, throughput.QUEUE), (throughput.PROCESSES, throughput.MP_QUEUE)):
+        yield Target("a message, 4 senders to 4 receivers", throughput.NAME, "4 to 4", ours, ours, 1.0, "1 to 1")
+        yield Target("a message, 1 sender to 1 receiver", throughput.NAME, "1 to 1", ours, theirs, 1.0)
+
+
+def _workers() -> Iterator[Target]:
+    name, ours, processes = executors.NAME, executors.INTERPRETERS, executors.OUR_PROCESSES
+    yield Target("a call that does nothing", name, executors.NO_OP, ours, executors.STANDARD, 0.6)
+    yield Target("a call that does nothing", name, executors.NO_OP, ours, executors.PROCESS_POOL, None)
+    yield Target("a call with 8 MB, shared before", name, executors.SHARED, ours, ours, 1.2, executors.NO_OP)
+    for case in (executors.SHARED, executors.IN, executors.OUT):
+        yield Target(f"a call with {case}", name, case, processes, executors.PROCESS_POOL, None)
+    yield Target("twice the small NumPy calls, in 2 workers", name, executors.SMALL, ours, ours, 1.053, executors.SMALL_ONE)
+    yield Target("small NumPy calls in 2 workers", name, executors.SMALL, ours, executors.PROCESS_POOL, 1.05)
+    yield Target("start, use and end a pool's worker", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE, 1.1)
+    yield Target("start, import NumPy, end", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.PROCESS, None)
+    yield Target("import numpy in a worker", startup.NAME, startup.IMPORT, startup.SPAWNED, startup.PROCESS, 1.2)
+    yield Target("memory of a worker with NumPy", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.PROCESS, 1.0)
+    yield Target("the demo's job", job.NAME, job.CASE, ways.Shared.title, ways.Pickled.title, None)
+
+
+TARGETS: tuple[Target, ...] = (*_copying(), *_messages(), *_trips(), *_waiting(), *_workers())
 
 
 def ratios(record: Record) -> Iterator[Ratio]:

@@ -1,6 +1,7 @@
 """The command `crossbuf`: each subcommand is a module of this package, imported when it is asked for."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from .. import __version__
@@ -19,16 +20,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     commands.add_parser("doctor", help="say what this machine offers to crossbuf")
 
+    bench = commands.add_parser("bench", help="measure crossbuf against pickle 5 and every other way that is installed")
+    bench.add_argument("--quick", action="store_true", help="a few minutes: fewer rounds, and no array above 64 MiB")
+    bench.add_argument("--only", metavar="NAME", action="append", default=[], help="this workload only; may be given again")
+    bench.add_argument("--json", metavar="FILE", help="write every sample to FILE")
+    bench.add_argument("--html", metavar="FILE", help="write a page with plots to FILE (takes matplotlib)")
+
     options = parser.parse_args(arguments)
     try:
-        if options.command == "doctor":
-            from .doctor import examine
-
-            return examine()
-        from .demo import run
-
-        return run(options.files, options.workers)
+        return _run(options, " ".join(["crossbuf", *(sys.argv[1:] if arguments is None else arguments)]))
     except (Error, OSError, ValueError) as trouble:
         parser.exit(1, f"crossbuf {options.command}: {trouble}\n")
     except KeyboardInterrupt:
         return 130
+
+
+def _run(options: argparse.Namespace, command: str) -> int:
+    match options.command:
+        case "doctor":
+            from .doctor import examine
+
+            return examine()
+        case "bench":
+            from .bench import run as bench
+
+            return bench(command, options.only, options.json, options.html, quick=options.quick)
+        case _:
+            from .demo import run as demo
+
+            return demo(options.files, options.workers)

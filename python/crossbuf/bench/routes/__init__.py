@@ -7,10 +7,13 @@ prepare ─▶ payload ─▶ send ═══════▶ receiver: opened ─
 ```
 """
 
+from .files import NewArrowFile, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from .here import Copy, PickleInBand, PickleOutOfBand
+from .iceoryx2 import Iceoryx2
 from .multiprocess import NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
 from .ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied, ProcessDrafted, ProcessShared
 from .pools import InterpreterPool, ProcessPool
+from .ray import RayPut, RayReady
 from .route import Refused as Refused
 from .route import Route as Route
 from .stdlib_interpreters import QueueBytes, QueueMemoryview, QueuePickled
@@ -36,4 +39,11 @@ ROUTES: tuple[type[Route], ...] = (
     NewSharedMemory,
     ReadySharedMemory,
     ProcessPool,
+    NewJoblibFile,
+    ReadyJoblibFile,
+    NewArrowFile,
+    ReadyArrowFile,
+    Iceoryx2,
+    RayPut,
+    RayReady,
 )

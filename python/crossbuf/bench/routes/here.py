@@ -20,6 +20,9 @@ class _Here(Route):
         self._question = question
         self._put(payload)
 
+    def close(self) -> None:
+        """Nobody is there."""
+
     def _put(self, payload: Any) -> None:
         raise NotImplementedError
 

@@ -51,25 +51,28 @@ class Queue(Route):
     how = "Queue.put of the ndarray: pickled in band by the queue's thread"
 
     def __init__(self) -> None:
-        self._there, self._back = PROCESSES.Queue(), PROCESSES.SimpleQueue()
-        self._process = PROCESSES.Process(target=self.receiver, args=(self._there, self._back), daemon=True)
+        self._there = PROCESSES.Queue()
+        # Answers are small, and a Pipe tells when the receiver is gone.
+        self._back, back = PROCESSES.Pipe(duplex=False)
+        self._process = PROCESSES.Process(target=self.receiver, args=(self._there, back), daemon=True)
         self._process.start()
+        back.close()
         self.ping()
 
     @staticmethod
     def receiver(inbox: Any, outbox: Any) -> None:
         """What the process does."""
-        serving.serve(inbox.get, outbox.put)
+        serving.serve(inbox.get, outbox.send)
 
     def send(self, question: str, payload: Any) -> None:
         self._there.put((question, payload))
 
     def answer(self) -> Any:
-        return self._back.get()
+        return self._back.recv()
 
     def ping(self) -> None:
         self._there.put(serving.PING)
-        self._back.get()
+        self._back.recv()
 
     def close(self) -> None:
         self._there.put(serving.END)

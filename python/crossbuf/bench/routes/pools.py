@@ -37,10 +37,10 @@ class InterpreterPool(_Pool):
     def absent(cls) -> str:
         return "" if sys.version_info >= (3, 14) else "it begins with CPython 3.14"
 
-    def _start(self) -> futures.Executor:
-        from concurrent.futures import InterpreterPoolExecutor
+    if sys.version_info >= (3, 14):
 
-        return InterpreterPoolExecutor(1)
+        def _start(self) -> futures.Executor:
+            return futures.InterpreterPoolExecutor(1)
 
 
 class ProcessPool(_Pool):

@@ -54,7 +54,9 @@ class Route(ABC):
 
     def give_up(self, payload: Any) -> None:
         """Frees what `prepare` made."""
+        del payload
 
+    @abstractmethod
     def close(self) -> None:
         """Ends the receiver."""
 

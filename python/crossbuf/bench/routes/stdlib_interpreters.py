@@ -8,8 +8,15 @@ from ...workers import spawn
 from .. import serving
 from .route import Route, plain
 
+_BEGINS = "concurrent.interpreters begins with CPython 3.14"
+
 if sys.version_info >= (3, 14):
-    from concurrent import interpreters
+    from concurrent.interpreters import create_queue as create_queue
+else:
+
+    def create_queue(maxsize: int = 0) -> Any:
+        """Is not there yet."""
+        raise NotImplementedError(_BEGINS)
 
 
 class _Queue(Route):
@@ -17,10 +24,10 @@ class _Queue(Route):
 
     @classmethod
     def absent(cls) -> str:
-        return "" if sys.version_info >= (3, 14) else "concurrent.interpreters begins with CPython 3.14"
+        return "" if sys.version_info >= (3, 14) else _BEGINS
 
     def __init__(self) -> None:
-        self._there, self._back = interpreters.create_queue(), interpreters.create_queue()
+        self._there, self._back = create_queue(), create_queue()
         # crossbuf starts the interpreter, so that NumPy is there; all messages go through the queues.
         self._receiver = spawn(type(self).receiver, self._there, self._back)
         self.ping()

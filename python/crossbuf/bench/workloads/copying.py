@@ -20,6 +20,7 @@ SHARE, COPY = "share", "np.copyto"
 FRESH, FIRST_READ, SECOND_READ = "share into fresh memory", "first read of it", "second read"
 SIZES = [1 << power for power in range(10, 31, 2)]
 TOUCHED = 128 << 20
+TOUCHED_CASE = f"{named(TOUCHED)}, touched first"
 
 _SIDE = {"1 MiB": (256, 512), "32 MiB": (2048, 2048)}
 LAYOUTS: dict[str, Callable[[Any], Any]] = {
@@ -37,16 +38,20 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 def measure(run: Run) -> None:
     """Appends all series."""
     sizes = [size for size in SIZES if not run.quick or size <= 64 << 20]
-    with Progress(NAME, len(sizes) + len(_SIDE) * len(LAYOUTS) + 1) as progress:
+    with Progress(NAME, len(sizes) + len(cases()) + 1) as progress:
         for size in sizes:
             _copy(run, named(size), np.arange(size // 8, dtype="f8"), size)
             progress.advance(1)
-        for side, shape in _SIDE.items():
-            for layout, make in LAYOUTS.items():
-                _copy(run, f"{side}, {layout}", make(np.arange(float(shape[0] * shape[1])).reshape(shape)))
-                progress.advance(1)
+        for case, (shape, make) in cases().items():
+            _copy(run, case, make(np.arange(float(shape[0] * shape[1])).reshape(shape)))
+            progress.advance(1)
         _touch(run)
         progress.advance(1)
+
+
+def cases() -> dict[str, tuple[tuple[int, int], Callable[[Any], Any]]]:
+    """Each layout in each size, by its name."""
+    return {f"{size}, {layout}": (shape, make) for size, shape in _SIDE.items() for layout, make in LAYOUTS.items()}
 
 
 def _copy(run: Run, case: str, source: Any, at: int | None = None) -> None:
@@ -73,4 +78,4 @@ def _touch(run: Run) -> None:
         samples[SECOND_READ].append(timed(view.sum))
         del view
         arena.close()
-    run.add(NAME, f"{named(TOUCHED)}, touched first", {name: Samples(seconds, 1) for name, seconds in samples.items()})
+    run.add(NAME, TOUCHED_CASE, {name: Samples(seconds, 1) for name, seconds in samples.items()})

@@ -1,9 +1,10 @@
-"""A call in a pool and its result, one at a time: with nothing in it, with 8 MB in and out; and many small NumPy calls in two workers at once."""
+"""A call in a pool and its result, one at a time: a no-op, 8 MB in, 8 MB out. And many small NumPy calls, in two workers at once."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,26 +50,25 @@ def measure(run: Run) -> None:
     }
     with Progress(NAME, len(calls) + 2) as progress:
         _each(run, 1, calls, progress)
-        many = {
+        many: dict[str, Callable[[futures.Executor], object]] = {
             SMALL_ONE: lambda pool: list(pool.map(small_calls, [_CALLS])),
             SMALL: lambda pool: list(pool.map(small_calls, [_CALLS] * 2)),
         }
         _each(run, 2, many, progress)
 
 
-def _each(run: Run, workers: int, calls: dict[str, Callable[[Any], object]], progress: Progress) -> None:
+def _each(run: Run, workers: int, calls: Mapping[str, Callable[[futures.Executor], object]], progress: Progress) -> None:
     with ExitStack() as stack:
         pools = {name: stack.enter_context(make()) for name, make in _pools(workers).items()}
         for case, call in calls.items():
             works: dict[str, Work] = {}
             for name, pool in pools.items():
-                work = lambda call=call, pool=pool: call(pool)  # noqa: E731
                 try:
-                    work()
+                    call(pool)
                 except Exception as refusal:
                     run.refuse(NAME, case, name, refusal)
                 else:
-                    works[name] = work
+                    works[name] = partial(call, pool)
             run.add(NAME, case, in_turns(works, run.effort(4)))
             progress.advance(1)
 

@@ -5,18 +5,20 @@ They come in bursts, of each route in turns, as the other routes' receivers fall
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ... import _core
 from ..._progress import Progress
+from ...workers import spawn
 from ..record import Series
-from ..routes import ROUTES, Route
+from ..routes import ROUTES, Refused, Route
 from ..run import Run
 from ..sampling import on_one_cpu, timed
 
 NAME = "latency"
 HOT, PARKED, RESTED = "hot", "parked on one CPU", "after 2 ms of rest"
-FUTEX, PACKETS = "bare futex, in Rust", "bare packets, in Rust"
+FUTEX, PACKETS, CALLED_FUTEX = "bare futex, in Rust", "bare packets, in Rust", "bare futex, called from Python"
+_MOST = (1 << 32) - 1
 _BURST = 200
 _BURST_SECONDS = 0.05
 _WARM = 20
@@ -33,9 +35,50 @@ def measure(run: Run) -> None:
         for case, place, rest in cases:
             with place:
                 for alone in (False, True):
-                    with run.opened(route for route in ROUTES if route.messages and route.alone == alone) as routes:
+                    with run.opened(_routes(alone)) as routes:
                         _bursts(run, case, routes, rest, floors=not alone)
                     progress.advance(1)
+
+
+def _routes(alone: bool) -> Iterator[type[Route]]:
+    yield from (route for route in ROUTES if route.messages and route.alone == alone)
+    if not alone:
+        yield CalledFutex
+
+
+class CalledFutex(Route):
+    """The floor as an interpreter can reach it: the same two system calls, made from Python."""
+
+    name = messages = CALLED_FUTEX
+    place = "interpreter"
+    how = "a word to sleep on for each side"
+
+    def __init__(self) -> None:
+        # No word was ever raised so far: waiting for another value returns the one that it has.
+        self._seen = _core._floor_wait(1, _MOST)
+        self._receiver = spawn(_answer, _core._floor_wait(0, _MOST))
+        self.ping()
+
+    def send(self, question: str, payload: object) -> None:
+        raise Refused("it carries nothing")
+
+    def answer(self) -> object:
+        raise Refused("it carries nothing")
+
+    def ping(self) -> None:
+        _core._floor_post(0, 1)
+        self._seen = _core._floor_wait(1, self._seen)
+
+    def close(self) -> None:
+        # Two at once are the end.
+        _core._floor_post(0, 2)
+        self._receiver.join()
+
+
+def _answer(seen: int) -> None:
+    while (now := _core._floor_wait(0, seen)) == seen + 1:
+        seen = now
+        _core._floor_post(1, 1)
 
 
 def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float, *, floors: bool) -> None:

@@ -1,25 +1,22 @@
 """What small things cost in one interpreter, without anyone to wait for: blocks, views, and messages against pickle alone."""
 
 import pickle
-import sys
 from typing import Any
 
 import numpy as np
 
 from ... import _core
 from ..._progress import Progress
+from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
 from ..sampling import Samples, Work, in_turns
 
 NAME = "messages"
 OURS, PICKLE, OUT_OF_BAND, QUEUE = "crossbuf", "pickle 5, in band", "pickle 5, out of band", "stdlib queue, memoryview"
 BLOCKS, SHARE, VIEW, ARRAY = "allocate and free 800 B", "share 800 B", "Array.numpy()", "send and receive an Array"
-TUPLE, TUPLE_SHARED, DICT, DICT_SHARED = (
-    '(1, "x", ndarray)',
-    '(1, "x", shared ndarray)',
-    "dict of 1000 ndarrays",
-    "dict of 1000 shared ndarrays",
-)
+TUPLE, TUPLE_SHARED = '(1, "x", ndarray)', '(1, "x", shared ndarray)'
+DICT, DICT_SHARED = "dict of 1000 ndarrays", "dict of 1000 shared ndarrays"
+BYTEARRAY, COPY, NDARRAY_VIEW = "bytearray(800)", "ndarray.copy", "ndarray.view"
 _BLOCKS = 20_000
 
 
@@ -29,8 +26,8 @@ def measure(run: Run) -> None:
     array = _core.share(small)
     layers = {f"layer {number}": np.full(100, float(number)) for number in range(1000)}
     cases: dict[str, dict[str, Work]] = {
-        SHARE: {OURS: lambda: _core.share(small), "ndarray.copy": small.copy},
-        VIEW: {OURS: array.numpy, "ndarray.view": small.view},
+        SHARE: {OURS: lambda: _core.share(small), COPY: small.copy},
+        VIEW: {OURS: array.numpy, NDARRAY_VIEW: small.view},
         ARRAY: {OURS: _passing(array)} | _queue(small),
         TUPLE: {OURS: _passing((1, "x", small))} | _pickling((1, "x", small)),
         TUPLE_SHARED: {OURS: _passing((1, "x", array.numpy()))} | _pickling((1, "x", small)),
@@ -40,7 +37,7 @@ def measure(run: Run) -> None:
     with Progress(NAME, len(cases) + 1) as progress:
         effort = run.effort(2)
         blocks = Samples([_core._floor_blocks(_BLOCKS, 800) / _BLOCKS for _ in effort.rounds()], _BLOCKS)
-        run.add(NAME, BLOCKS, {OURS: blocks} | in_turns({"bytearray(800)": lambda: bytearray(800)}, effort))
+        run.add(NAME, BLOCKS, {OURS: blocks} | in_turns({BYTEARRAY: lambda: bytearray(800)}, effort))
         progress.advance(1)
         for case, works in cases.items():
             run.add(NAME, case, in_turns(works, effort))
@@ -69,11 +66,9 @@ def _pickling(message: Any) -> dict[str, Work]:
 
 
 def _queue(array: Any) -> dict[str, Work]:
-    if sys.version_info < (3, 14):
+    if QueueMemoryview.absent():
         return {}
-    from concurrent import interpreters
-
-    queue, view = interpreters.create_queue(), memoryview(array)
+    queue, view = create_queue(), memoryview(array)
 
     def passed() -> None:
         queue.put_nowait(view)

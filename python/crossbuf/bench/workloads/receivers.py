@@ -1,4 +1,4 @@
-"""One to eight receivers of the same 16 MiB, which they have not seen yet: the time until all have answered, and the memory while all hold it.
+"""One to eight receivers of the same 16 MiB: the time until all have answered, and the memory while all hold it.
 
 Routes that make memory ready do so once for all; it is part of the time. Each route is measured by itself, as eight of its receivers run.
 """
@@ -6,6 +6,7 @@ Routes that make memory ready do so once for all; it is part of the time. Each r
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,17 @@ def _measure(run: Run, route: type[Route], array: Any) -> None:
     for count in COUNTS[:3] if run.quick else COUNTS:
         with ExitStack() as stack:
             receivers = [stack.enter_context(route()) for _ in range(count)]
-            before, held = memory(), []
-            _broadcast(receivers, array, "hold", lambda: held.append(memory() - before))
-            run.record.series.append(Series(MEMORY, _case(count), route.name, held, "B", at=count))
-            seconds = [timed(lambda: _broadcast(receivers, array, "touch")) for _ in run.effort(0.5).rounds()]
+            # What they import for their first array is no memory of arrays.
+            _broadcast(receivers, array[:1], "hold", bool)
+            before = memory()
+            held = _broadcast(receivers, array, "hold", memory) - before
+            run.record.series.append(Series(MEMORY, _case(count), route.name, [held], "B", at=count))
+            seconds = [timed(partial(_broadcast, receivers, array, "touch", bool)) for _ in run.effort(0.5).rounds()]
             run.record.series.append(Series(NAME, _case(count), route.name, seconds, at=count))
 
 
-def _broadcast(receivers: Sequence[Route], array: Any, question: str, held: Callable[[], object] = lambda: None) -> None:
-    """Asks all, and waits for all; then calls `held` before memory is given up."""
+def _broadcast[T](receivers: Sequence[Route], array: Any, question: str, meanwhile: Callable[[], T]) -> T:
+    """Asks all, and waits for all; then returns what `meanwhile` does before memory is given up."""
     first = receivers[0]
     payload = first.prepare(array)
     payloads = [payload if first.ready else receiver.prepare(array) for receiver in receivers]
@@ -60,9 +63,10 @@ def _broadcast(receivers: Sequence[Route], array: Any, question: str, held: Call
         receiver.send(question, one)
     for receiver in receivers:
         receiver.answer()
-    held()
+    result = meanwhile()
     del payloads
     first.give_up(payload)
+    return result
 
 
 def memory() -> float:

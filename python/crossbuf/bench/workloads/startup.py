@@ -18,7 +18,7 @@ from ..sampling import Samples, Work, in_turns
 from .receivers import pss
 
 NAME = "startup"
-MEMORY = "memory of workers"
+MEMORY, WITH_NUMPY = "memory of workers", "with NumPy"
 PLAIN, NUMPY, IMPORT = "start, do nothing, end", "start, import NumPy, end", "import numpy alone"
 BARE, SPAWNED, POOLED, PROCESS, CHILD = (
     "bare interpreter",
@@ -79,7 +79,7 @@ _IMPORT = "import time; start = time.perf_counter(); import numpy; print(time.pe
 
 def _imports(run: Run, isolated: bool) -> None:
     """By the worker's own clock."""
-    samples: dict[str, list[float]] = {PROCESS: []} | ({SPAWNED: []} if isolated else {})
+    samples: dict[str, list[float]] = {PROCESS: [], SPAWNED: []} if isolated else {PROCESS: []}
     for _ in run.effort(6, most=30).rounds():
         samples[PROCESS].append(float(subprocess.check_output([sys.executable, "-c", _IMPORT])))
         if isolated:
@@ -93,9 +93,9 @@ def _memory(run: Run, isolated: bool) -> None:
     if isolated:
         before = pss("self")
         with _interpreters():
-            series.append(Series(MEMORY, "with NumPy", SPAWNED, [(pss("self") - before) / _WORKERS], "B"))
+            series.append(Series(MEMORY, WITH_NUMPY, SPAWNED, [(pss("self") - before) / _WORKERS], "B"))
     with _processes() as processes:
-        series.append(Series(MEMORY, "with NumPy", PROCESS, [pss(str(process)) for process in processes], "B"))
+        series.append(Series(MEMORY, WITH_NUMPY, PROCESS, [pss(str(process)) for process in processes], "B"))
     run.record.series.extend(series)
 
 

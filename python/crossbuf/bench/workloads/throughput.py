@@ -1,10 +1,9 @@
-"""Messages a second through one channel or queue that one to four senders and as many receivers share, each in an interpreter or process.
+"""Messages a second through one channel or queue, from one to four senders to as many receivers, each in an interpreter or process.
 
-A message is one int, and 1024 may wait. The clock runs from the first one's start to the last one's end, after all have said that they are ready.
+A message is one int, and 1024 may wait. All are ready before the clock runs, from the first one's start to the last one's end.
 """
 
 import itertools
-import sys
 import time
 from typing import Any, NamedTuple
 
@@ -12,7 +11,8 @@ from ... import _core
 from ..._progress import Progress
 from ...workers import spawn
 from ..record import Series
-from ..routes.route import PROCESSES
+from ..routes.route import PROCESSES as CONTEXT
+from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
 
 NAME = "throughput"
@@ -28,20 +28,21 @@ class _Kind(NamedTuple):
     messages: int
 
 
-INTERPRETERS, PROCESSES_OURS = "crossbuf, interpreters", "crossbuf, processes"
+INTERPRETERS, PROCESSES = "crossbuf, interpreters", "crossbuf, processes"
+QUEUE, MP_QUEUE = "stdlib queue, interpreters", "mp.Queue, processes"
 _KINDS = {
     INTERPRETERS: _Kind("interpreter", 400_000),
-    PROCESSES_OURS: _Kind("process", 100_000),
-    "stdlib queue, interpreters": _Kind("interpreter", 2_000),
-    "mp.Queue, processes": _Kind("process", 40_000),
+    PROCESSES: _Kind("process", 100_000),
+    QUEUE: _Kind("interpreter", 2_000),
+    MP_QUEUE: _Kind("process", 40_000),
 }
 
 
 def measure(run: Run) -> None:
     """Appends all series."""
     kinds = dict(_KINDS)
-    if sys.version_info < (3, 14):
-        del kinds["stdlib queue, interpreters"]
+    if QueueMemoryview.absent():
+        del kinds[QUEUE]
     with Progress(NAME, len(PAIRS) * len(kinds)) as progress:
         for pairs in PAIRS:
             rates: dict[str, list[float]] = {name: [] for name in kinds}
@@ -76,22 +77,17 @@ def _seconds(name: str, place: str, pairs: int, each: int) -> float:
 
 def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
     """The end that takes messages and the one that gives them, each with the name of its method."""
-    if name.startswith("crossbuf"):
+    if name in (INTERPRETERS, PROCESSES):
         sender, receiver = _core.channel(_CAPACITY)
         return (sender, "send"), (receiver, "recv")
-    if name.startswith("mp.Queue"):
-        queue: Any = PROCESSES.Queue(_CAPACITY)
-    else:
-        from concurrent import interpreters
-
-        queue = interpreters.create_queue(_CAPACITY)
+    queue = CONTEXT.Queue(_CAPACITY) if name == MP_QUEUE else create_queue(_CAPACITY)
     return (queue, "put"), (queue, "get")
 
 
 def _start(place: str, arguments: tuple[Any, ...]) -> Any:
     if place == "interpreter":
         return spawn(work, *arguments)
-    process = PROCESSES.Process(target=work, args=arguments, daemon=True)
+    process = CONTEXT.Process(target=work, args=arguments, daemon=True)
     process.start()
     return process
 

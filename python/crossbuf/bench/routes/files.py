@@ -1,0 +1,128 @@
+"""Routes through a file in shared memory that the receiver maps: pyarrow's IPC format, and joblib's memmap."""
+
+import itertools
+import shutil
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .. import serving
+from .route import Piped, plain
+
+
+class _Files(Piped):
+    """Writes the array to a file on /dev/shm and sends its name through a Pipe."""
+
+    #: The package that writes and reads.
+    package: ClassVar[str]
+
+    @classmethod
+    def absent(cls) -> str:
+        return "" if find_spec(cls.package) else f"pip install {cls.package}"
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="crossbuf-bench-", dir="/dev/shm"))
+        self._names = (str(self._folder / str(number)) for number in itertools.count())
+        super().__init__()
+
+    def write(self, array: Any, path: str) -> None:
+        """Raises `Refused` for what the format would change."""
+        raise NotImplementedError
+
+    @staticmethod
+    def read(path: str) -> Any:
+        """What the receiver makes of a file's name."""
+        raise NotImplementedError
+
+    @classmethod
+    def receiver(cls, pipe: Any) -> None:
+        serving.serve(pipe.recv, pipe.send, cls.read)
+
+    def _written(self, array: Any) -> str:
+        path = next(self._names)
+        self.write(array, path)
+        return path
+
+    def close(self) -> None:
+        super().close()
+        shutil.rmtree(self._folder)
+
+
+class _New(_Files):
+    """A file for each trip, unlinked when the answer is there."""
+
+    def send(self, question: str, payload: Any) -> None:
+        self._path = self._written(payload)
+        super().send(question, self._path)
+
+    def answer(self) -> Any:
+        reply = super().answer()
+        Path(self._path).unlink()
+        return reply
+
+
+class _Ready(_Files):
+    """A file written before; the receiver maps it in each trip, as nothing tells it that it has it mapped already."""
+
+    ready = True
+
+    def prepare(self, array: Any) -> Any:
+        return self._written(array)
+
+    def give_up(self, payload: Any) -> None:
+        Path(payload).unlink()
+
+
+class _Arrow(_Files):
+    package = "pyarrow"
+
+    @staticmethod
+    def read(path: str) -> Any:
+        import pyarrow as pa
+
+        with pa.memory_map(path, "r") as source:
+            return pa.ipc.read_tensor(source).to_numpy()
+
+    def write(self, array: Any, path: str) -> None:
+        import pyarrow as pa
+
+        tensor = pa.Tensor.from_numpy(plain(array))
+        # Writing is faster than filling a mapped file, whose every page would fault.
+        with pa.OSFile(path, "wb") as sink:
+            pa.ipc.write_tensor(tensor, sink)
+
+
+class _Joblib(_Files):
+    package = "joblib"
+
+    @staticmethod
+    def read(path: str) -> Any:
+        import joblib
+
+        return joblib.load(path, mmap_mode="r")
+
+    def write(self, array: Any, path: str) -> None:
+        import joblib
+
+        joblib.dump(array, path)
+
+
+class NewArrowFile(_Arrow, _New):
+    name = "pyarrow IPC, new file each"
+    how = "ipc.write_tensor to a file on /dev/shm, memory_map and ipc.read_tensor; the name through a Pipe"
+
+
+class ReadyArrowFile(_Arrow, _Ready):
+    name = "pyarrow IPC, ready file"
+    how = "the file is written before; its name through a Pipe, memory_map and ipc.read_tensor"
+
+
+class NewJoblibFile(_Joblib, _New):
+    name = "joblib memmap, new file each"
+    how = "joblib.dump to a file on /dev/shm, joblib.load(mmap_mode='r'); the name through a Pipe"
+
+
+class ReadyJoblibFile(_Joblib, _Ready):
+    name = "joblib memmap, ready file"
+    how = "the file is dumped before; its name through a Pipe, joblib.load(mmap_mode='r')"

@@ -1,0 +1,37 @@
+"""`crossbuf bench`: all that is measured, or the workloads asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..demo.inputs import numpy_version
+
+
+def run(command: str, only: Sequence[str], json: str | None, html: str | None, *, quick: bool) -> int:
+    """Measures; prints the table of each workload as soon as it is there, and writes the files asked for.
+
+    Raises `ValueError` for what cannot be done, before anything is measured.
+    """
+    if numpy_version() is None:
+        raise ValueError("it measures how ndarrays travel, and there is no NumPy: pip install numpy")
+    from ..bench.record import Record, about
+    from ..bench.report import page, plots, table
+    from ..bench.run import Run
+    from ..bench.workloads import WORKLOADS
+
+    if unknown := [name for name in only if name not in WORKLOADS]:
+        raise ValueError(f"--only {unknown[0]}: no such workload; there are {', '.join(WORKLOADS)}")
+    if html is not None:
+        plots.require()
+    for file in (json, html):
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            raise ValueError(f"cannot write {file}: there is no folder {Path(file).absolute().parent}")
+    record = Record(about(command))
+    for name in only or WORKLOADS:
+        WORKLOADS[name].measure(Run(record, quick=quick))
+        print(table.workload(record, name), end="\n\n", flush=True)
+    print(table.ratios(record), table.skipped(record), sep="\n\n")
+    if json is not None:
+        record.write(Path(json))
+    if html is not None:
+        Path(html).write_text(page.of(record))
+    return 0

@@ -1,0 +1,182 @@
+"""The benchmark measures what it says: every route carries what was sent, refusals are noted, and nothing hangs on the dead."""
+
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+from crossbuf import Broken
+from crossbuf.bench import serving
+from crossbuf.bench.record import Record, Series, about
+from crossbuf.bench.routes import ROUTES, Refused, Route
+from crossbuf.bench.routes.multiprocess import Pipe, Queue
+from crossbuf.bench.routes.ours import InterpreterShared, ProcessCopied
+from crossbuf.bench.run import Run
+from crossbuf.bench.sampling import Effort, in_turns, on_one_cpu
+from crossbuf.bench.workloads import WORKLOADS, layouts, receivers, throughput
+
+
+def available(route: type[Route]) -> type[Route]:
+    if why := route.absent():
+        pytest.skip(why)
+    return route
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_a_route_carries_what_was_sent(route: type[Route]) -> None:
+    array = np.arange(3000.0)
+    with available(route)() as way:
+        payload = way.prepare(array)
+        try:
+            assert tuple(way.ask("ends", payload)) == ("0.0", "2999.0")
+            assert way.ask("touch", payload) == serving.PING
+            # A second time, as receivers keep things.
+            assert tuple(way.ask("ends", payload)) == ("0.0", "2999.0")
+        except Refused as refusal:
+            # NumPy does not import in the workers of that pool.
+            assert route.name == "stdlib InterpreterPoolExecutor", refusal
+        finally:
+            way.give_up(payload)
+
+
+def test_names_tell_routes_apart() -> None:
+    assert len({route.name for route in ROUTES}) == len(ROUTES)
+    assert all(route.how and route.place in ("here", "interpreter", "process") for route in ROUTES)
+
+
+@pytest.mark.parametrize("route", [Pipe, ProcessCopied], ids=lambda route: route.name)
+@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+def test_a_layout_arrives_or_what_becomes_of_it_is_said(route: type[Route], layout: str) -> None:
+    array = layouts.LAYOUTS[layout]()
+    with route() as way:
+        change = layouts.difference(serving.reply_to("look", array), way.ask("look", way.prepare(array)))
+    assert (change == "") == (layout not in ("f8, every other column", "f8, reversed", "f8, broadcast")), change
+
+
+def test_other_data_is_no_difference_but_a_refusal() -> None:
+    sent = serving.reply_to("look", np.arange(4.0))
+    assert layouts.difference(sent, serving.reply_to("look", np.arange(4.0))) == ""
+    with pytest.raises(Refused, match="other values"):
+        layouts.difference(sent, serving.reply_to("look", np.ones(4)))
+    with pytest.raises(Refused, match="dtype float64 becomes float32"):
+        layouts.difference(sent, serving.reply_to("look", np.arange(4, dtype="f4")))
+
+
+def test_what_a_route_cannot_carry_is_noted_and_the_next_case_goes_on() -> None:
+    run = Run(Record({}), quick=True)
+    with run.opened([Pipe]) as routes:
+        run.trips("w", "refused", lambda: None, routes, Effort(0, least=1))
+        run.trips("w", "carried", np.ones(3), routes, Effort(0, least=1))
+    refused, carried = run.record.series
+    assert not refused.samples
+    assert "local object" in refused.note
+    assert len(carried.samples) == 1
+
+
+def test_trouble_of_a_receiver_is_an_answer() -> None:
+    with InterpreterShared() as way:
+        with pytest.raises(Refused, match="KeyError"):
+            way.ask("no such question", None)
+        assert way.ask("touch", way.prepare(np.ones(2))) == serving.PING
+
+
+@pytest.mark.parametrize("route", [Pipe, Queue, ProcessCopied], ids=lambda route: route.name)
+def test_a_killed_receiver_ends_the_trip(route: type[Route]) -> None:
+    way = route()
+    [process] = multiprocessing.active_children()
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    with pytest.raises((EOFError, OSError, Broken)):
+        way.ask("touch", b"x")
+
+
+def test_a_route_that_does_not_start_is_skipped_with_its_reason() -> None:
+    class Lame(Pipe):
+        name = "lame"
+
+        def __init__(self) -> None:
+            raise RuntimeError("no daemon\nand more of it")
+
+    class Missing(Pipe):
+        name = "missing"
+
+        @classmethod
+        def absent(cls) -> str:
+            return "it is not installed"
+
+    run = Run(Record({}), quick=True)
+    with run.opened([Lame, Missing]) as routes:
+        assert routes == {}
+    assert run.record.skipped == {"lame": "it does not start: RuntimeError: no daemon", "missing": "it is not installed"}
+
+
+def test_works_are_sampled_in_turns() -> None:
+    order: list[str] = []
+    samples = in_turns({name: lambda name=name: order.append(name) for name in "ab"}, Effort(0, least=3), batches=False)
+    assert order == ["a", "b"] + ["a", "b"] * 3
+    assert [(len(taken.seconds), taken.number) for taken in samples.values()] == [(3, 1), (3, 1)]
+
+
+def test_an_effort_ends_by_rounds_and_by_time() -> None:
+    assert len(list(Effort(1000, most=7).rounds())) == 7
+    assert len(list(Effort(0, most=7, least=2).rounds())) == 2
+
+
+def test_one_cpu_is_for_a_while() -> None:
+    before = os.sched_getaffinity(0)
+    with on_one_cpu():
+        assert len(os.sched_getaffinity(0)) == 1
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_record_reads_what_it_wrote(tmp_path: Path) -> None:
+    record = Record(about("crossbuf bench"), [Series("sizes", "64 B", "mp.Pipe", [1.0, 3.0, 2.0], at=64)], {"Ray": "not installed"})
+    record.write(tmp_path / "record.json")
+    assert Record.read(tmp_path / "record.json") == record
+    assert {"machine", "kernel", "python", "numpy", "crossbuf", "date"} <= record.about.keys()
+    assert (record.series[0].median, record.series[0].quantile(0.999), record.series[0].quantile(0)) == (2.0, 3.0, 1.0)
+    assert record.find("sizes", "64 B", "mp.Pipe") is record.series[0]
+    assert record.find("sizes", "64 B", "Ray") is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"about": {}, "series": [{"x": 1}], "skipped": {}}'])
+def test_what_is_no_record_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "it.json").write_text(text)
+    with pytest.raises(ValueError, match="is no record of crossbuf bench"):
+        Record.read(tmp_path / "it.json")
+
+
+def test_memory_of_the_family_counts_children() -> None:
+    before = receivers.memory()
+    with Pipe():
+        assert receivers.memory() > before
+
+
+def test_all_messages_of_a_crowd_arrive() -> None:
+    """Each receiver waits for its share, so that a lost message would hang, and a second one be left."""
+    for name in (throughput.INTERPRETERS, throughput.PROCESSES_OURS):
+        assert throughput._seconds(name, throughput._KINDS[name].place, 2, 500) > 0
+
+
+def test_the_command_measures_prints_and_writes(child, tmp_path: Path) -> None:
+    done = child("-m", "crossbuf", "bench", "--quick", "--only", "messages", "--json", "it.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "share 800 B" in done.stdout
+    assert "pickle 5, in band" in done.stdout
+    read = json.loads((tmp_path / "it.json").read_text())
+    assert read["about"]["command"] == "crossbuf bench --quick --only messages --json it.json"
+    assert {series["workload"] for series in read["series"]} == {"messages"}
+
+
+def test_what_cannot_be_measured_is_one_line(child) -> None:
+    done = child("-m", "crossbuf", "bench", "--only", "speed")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"crossbuf bench: --only speed: no such workload; there are {', '.join(WORKLOADS)}\n"
+    done = child("-m", "crossbuf", "bench", "--json", "nowhere/it.json")
+    assert done.returncode == 1
+    assert "cannot write nowhere/it.json: there is no folder " in done.stderr
