@@ -18,7 +18,6 @@ SLICE = [
             "indexing",
             "item_selection",
             "multiarray",
-            "nditer",
             "overrides",
             "scalarmath",
             "shape_base",
