@@ -45,6 +45,8 @@ def line_of(look: Look) -> dict[str, Any]:
 def mark_of(look: Look, size: float = 6) -> dict[str, Any]:
     """How matplotlib draws a route's mark."""
     return {
+        "color": placeholder(look.colour),
+        "linestyle": "",
         "marker": look.mark,
         "markersize": size + look.ours,
         "markeredgecolor": placeholder(look.colour),

@@ -58,7 +58,7 @@ def curves(
         area.plot(line.places, line.values, clip_on=False, **line_of(look))
         every = math.ceil(len(line.places) / _MARKS)
         marked = slice((len(line.places) - 1) % every, None, every)
-        area.plot(line.places[marked], line.values[marked], clip_on=False, linestyle="", **mark_of(look))
+        area.plot(line.places[marked], line.values[marked], clip_on=False, **mark_of(look))
     if labelled:
         log = area.get_yscale() == "log"
         ends = [_share(line.values[-1], low, high, log=log) * (frame.bottom - frame.top) for line in lines]
