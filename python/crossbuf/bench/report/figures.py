@@ -184,10 +184,10 @@ def bars(ratios: Sequence[Ratio], width: float) -> Figure:
     figure, area = axes(width, total + 58, Frame(left, 30, right, 30 + total))
     shown = [number for ratio in ratios for number in (ratio.ratio, ratio.target.bound or 1, 1)]
     # The numbers stand outside of the bars' ends.
-    room = (max(shown) / min(shown)) ** (60 / (right - left - 120)) * 1.02
+    room = (max(shown) / min(shown)) ** (72 / (right - left - 120)) * 1.02
     low, high = min(shown) / room, max(shown) * room
     area.set(xscale="log", xlim=(low, high), ylim=(total, 0), yticks=[])
-    marked = ticks(low, high, int((right - left) / 50), log=True)
+    marked = ticks(low, high, int((right - left) / 80), log=True)
     area.set_xticks(marked, [f"{number:.10f}".rstrip("0").rstrip(".") for number in marked])
     area.set_xticks([], minor=True)
     area.set_title("\N{LEFTWARDS ARROW} crossbuf takes less", loc="left", fontsize=SMALL, color=placeholder("quiet"), pad=12)

@@ -58,7 +58,7 @@ def _ratios(record: Record) -> str:
     if plot is None:
         body = "<p>None of the pairs that are compared was measured.</p>"
     else:
-        intro = "<p>What crossbuf means to reach. A bar to the left of 1 says that it takes less; the black stroke is the bound.</p>"
+        intro = "<p>What crossbuf means to reach. A bar to the left of 1 says that it takes less; the stroke across is the bound.</p>"
         body = intro + _figure(plot, {}) + _table(grid.of_ratios(record), {})
     return f'<section id="ratios"><h2>Ratios</h2>{body}</section>'
 
@@ -106,8 +106,11 @@ def _row(row: grid.Row, found: Grid, how: Mapping[str, Look]) -> str:
 
 def _head(name: str, how: Mapping[str, Look]) -> str:
     """A row's or column's name; a route has its swatch before it."""
-    # A short one is not worth a second line; a long one may be cut before its capitals.
-    text = escape(name).replace(" ", "\N{NO-BREAK SPACE}") if len(name) <= 12 else re.sub("(?<=[a-z])(?=[A-Z][a-z])", "<wbr>", escape(name))
+    if len(name) <= 12:
+        text = escape(name).replace(" ", "\N{NO-BREAK SPACE}")
+    else:
+        # A word that is longer than a phone has room for is cut before its capitals.
+        text = re.sub(r"\w{16,}", lambda word: re.sub("(?<=[a-z])(?=[A-Z])", "<wbr>", word[0]), escape(name))
     return f'<span class="route">{swatch(how[name])}<span>{text}</span></span>' if name in how else text
 
 

@@ -15,8 +15,8 @@ from .svg import alone, drawn
 from .units import MEDIANS
 
 WIDE, NARROW = 880, 328
-#: Quantiles are drawn by how many samples in a hundred are slower, each tenth part as far from the one before.
-_SLOWER = {0.0: "0%", 0.30103: "50%", 1.0: "90%", 2.0: "99%", 3.0: "99.9%"}
+#: Where quantiles are drawn: by how many samples are slower, each tenth part as far from the one before. The least of all has no name.
+_QUANTILES = {0.0: "", 0.30103: "50%", 1.0: "90%", 2.0: "99%", 3.0: "99.9%"}
 #: With fewer cases there is no axis to draw a line over.
 _LEAST_PLACES = 3
 #: So many dots can each have a line and their name beside them.
@@ -100,10 +100,12 @@ def _quantiles(workload: str, case: str, series: Sequence[Series], how: Mapping[
     lines = []
     for one in series:
         # As far as there are samples beyond, in steps that make a curve.
-        far = min(math.log10(len(one.samples)), max(_SLOWER))
+        far = min(math.log10(len(one.samples)), max(_QUANTILES))
         places = [step / 10 for step in range(math.floor(far * 10 + 1e-9) + 1)]
         lines.append(figures.Curve(one.route, places, [one.quantile(1 - 10**-place) for place in places]))
-    return _curves(f"{workload}-{list_name(case)}", f"{workload.capitalize()}, {case}: how many trips are faster", lines, _SLOWER, "s", how)
+    return _curves(
+        f"{workload}-{list_name(case)}", f"{workload.capitalize()}, {case}: how many trips are faster", lines, _QUANTILES, "s", how
+    )
 
 
 def list_name(text: str) -> str:
