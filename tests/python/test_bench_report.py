@@ -227,6 +227,30 @@ def test_the_page_is_whole(page: str, record: Record) -> None:
     assert all(route.how in read.text for route in ROUTES)
 
 
+@pytest.mark.parametrize(
+    "series",
+    [
+        [],
+        [Series("sizes", "64 B", "mp.Pipe", note="refused")],
+        [Series("latency", "hot", "mp.Pipe", [1e-6])],
+        [Series("latency", "hot", "mp.Pipe", note="refused")],
+        [Series("memory", f"{at} receivers", "mp.Pipe", [value], "B", at=at) for at, value in ((1, 0), (2, 0), (3, 0))],
+        [Series("memory", f"{at} receivers", "mp.Pipe", [value], "B", at=at) for at, value in ((1, -5e4), (2, -4e4), (3, -3e4))],
+        [Series("startup", "memory", "mp.Pipe", [0], "B")],
+        [Series("startup", "import", "mp.Pipe", [1e-3]), Series("startup", "import", "mp.Queue", [1e-3])],
+    ],
+)
+def test_odd_records_make_pages(series: list[Series]) -> None:
+    pytest.importorskip("matplotlib")
+    from crossbuf.bench.report import page
+
+    odd = Record({}, series)
+    read = Page(page.render(odd, {}))
+    assert read.open == []
+    assert all(one.route in read.text for one in series)
+    assert all(one.route in table.everything(odd) for one in series)
+
+
 def test_the_page_needs_no_network(page: str) -> None:
     addresses = set(re.findall(r"\w+://[^\s\"'<>]+", page))
     assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}

@@ -1,8 +1,8 @@
 """What is made of a record: tables for a terminal, and one page with plots.
 
 ```text
-record ─▶ grid ──▶ table   text
-            │  └─▶ page    HTML, with page.css
-record ─▶ plots ─▶ svg ─┘  matplotlib's SVG, its colours left to CSS; `looks` says which route has which
+record ─▶ grid ─────────────▶ table   text
+            └───────────────▶ page    HTML, with page.css
+record ─▶ plots ─▶ figures ─▶ svg ─┘  matplotlib's, its colours left to CSS; `looks` says which route has which
 ```
 """

@@ -62,12 +62,13 @@ def limits(values: Sequence[float], *, log: bool) -> tuple[float, float]:
         low, high = math.log10(min(values)), math.log10(max(values))
         room = max((high - low) * 0.04, 0.05)
         return float(10 ** (low - room)), float(10 ** (high + room))
-    low, high = min(0.0, *values), max(values)
-    return low - (high - low) * 0.02, high + (high - low) * 0.04
+    low, high = min(0.0, *values), max(0.0, *values)
+    span = high - low or 1.0
+    return low - span * 0.02, high + span * 0.04
 
 
 def ticks(low: float, high: float, most: int, *, log: bool) -> list[float]:
-    """Round values between the ends; `most` of them, or one fewer than would be too many."""
+    """Round values between the ends, not more than `most`."""
     if log:
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for steps in ((1, 2, 5), (1, 3), (1,)):
@@ -76,7 +77,7 @@ def ticks(low: float, high: float, most: int, *, log: bool) -> list[float]:
                 break
         return found[:: math.ceil(len(found) / most)] if found else [low]
     step = next(
-        step * 10.0**decade for decade in itertools.count(math.floor(math.log10(high)) - 2) for step in (1, 2, 5)
+        step * 10.0**decade for decade in itertools.count(math.floor(math.log10(high - low)) - 2) for step in (1, 2, 5)
         if (high - low) / (step * 10.0**decade) <= most
     )  # fmt: skip
     return [step * at for at in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -3,7 +3,7 @@
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -78,8 +78,8 @@ def _label(
     """Names the lines right of the axes, each with a thread from its last point."""
     width = figure.get_figwidth() * INCH
 
-    def thread(xs: Sequence[float], ys: Sequence[float], **how: object) -> None:
-        figure.add_artist(Line2D([x / width for x in xs], [1 - y / height for y in ys], **how))  # type: ignore[arg-type]
+    def thread(xs: Sequence[float], ys: Sequence[float], **how: Any) -> None:
+        figure.add_artist(Line2D([x / width for x in xs], [1 - y / height for y in ys], **how))
 
     # Below the axes are the names of the cases.
     places = apart(ends, _LINE, 0, frame.bottom - 14)

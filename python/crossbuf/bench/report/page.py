@@ -32,7 +32,7 @@ def render(record: Record, meanings: Mapping[str, str]) -> str:
     how = looks.of(record)
     workloads = list(record.workloads())
     sections = [_ratios(record), *(_workload(record, name, how, meanings.get(name, "")) for name in workloads), _routes(record, how)]
-    links = [("ratios", "Ratios"), *((_anchor(name), name.capitalize()) for name in workloads), ("routes", "Routes")]
+    links = [("ratios", "Ratios"), *((plots.anchor(name), name.capitalize()) for name in workloads), ("routes", "Routes")]
     return "\n".join(
         [
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
@@ -64,7 +64,7 @@ def _ratios(record: Record) -> str:
 
 
 def _workload(record: Record, name: str, how: Mapping[str, Look], meaning: str) -> str:
-    parts = [f'<section id="{_anchor(name)}"><h2>{escape(name.capitalize())}</h2>']
+    parts = [f'<section id="{plots.anchor(name)}"><h2>{escape(name.capitalize())}</h2>']
     if meaning:
         parts.append(f"<p>{escape(meaning)}</p>")
     if name in grid.SINGLE_TRIPS:
@@ -157,7 +157,3 @@ def _route_rows(record: Record, how: Mapping[str, Look]) -> Iterator[str]:
         place = _PLACES[route.place] if route else ""
         ours = " class=ours" if looks.is_ours(name) else ""
         yield f'<tr><th scope="row"{ours}>{_head(name, how)}</th><td class="words">{place}</td><td class="wrapped">{done}</td></tr>'
-
-
-def _anchor(workload: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in workload)

@@ -12,7 +12,7 @@ from . import figures, looks
 from .grid import SINGLE_TRIPS
 from .looks import Look
 from .svg import alone, drawn
-from .units import MEDIANS
+from .units import MEDIANS, significant
 
 WIDE, NARROW = 880, 328
 #: Where quantiles are drawn: by how many samples are slower, each tenth part as far from the one before. The least of all has no name.
@@ -52,7 +52,9 @@ def of_ratios(record: Record) -> Plot | None:
     if not found:
         return None
     title = "Ratios of crossbuf to others, below 1 where it takes less"
-    return _both("ratios", title, lambda width: figures.bars(found, width), [], labelled=True)
+    about = "; ".join(f"{ratio.target.what}: {significant(ratio.ratio)}" for ratio in found)
+    wide, narrow = (drawn(figures.bars(found, width), f"ratios-{width}", title, about) for width in (WIDE, NARROW))
+    return Plot(title, wide, narrow, [], labelled=True)
 
 
 def sizes_alone(record: Record) -> str:
@@ -103,12 +105,10 @@ def _quantiles(workload: str, case: str, series: Sequence[Series], how: Mapping[
         far = min(math.log10(len(one.samples)), max(_QUANTILES))
         places = [step / 10 for step in range(math.floor(far * 10 + 1e-9) + 1)]
         lines.append(figures.Curve(one.route, places, [one.quantile(1 - 10**-place) for place in places]))
-    return _curves(
-        f"{workload}-{list_name(case)}", f"{workload.capitalize()}, {case}: how many trips are faster", lines, _QUANTILES, "s", how
-    )
+    return _curves(f"{workload}-{case}", f"{workload.capitalize()}, {case}: how many trips are faster", lines, _QUANTILES, "s", how)
 
 
-def list_name(text: str) -> str:
+def anchor(text: str) -> str:
     """A text as part of a name in HTML."""
     return "".join(letter if letter.isalnum() else "-" for letter in text)
 
@@ -121,6 +121,6 @@ def _curves(name: str, title: str, lines: Sequence[figures.Curve], axis: Mapping
 
 
 def _both(name: str, title: str, draw: Callable[[float], Figure], routes: list[str], *, labelled: bool) -> Plot:
-    about = f"{', '.join(routes) or 'bars'}. The table has the same values."
-    wide, narrow = (drawn(draw(width), f"{list_name(name)}-{width}", title, about) for width in (WIDE, NARROW))
+    about = f"Of {'; '.join(routes)}. The table below has the values."
+    wide, narrow = (drawn(draw(width), f"{anchor(name)}-{width}", title, about) for width in (WIDE, NARROW))
     return Plot(title, wide, narrow, routes, labelled)

@@ -40,7 +40,7 @@ def drawn(figure: Figure, name: str, title: str, description: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
     for colour, stand_in in _PLACEHOLDERS.items():
         body = body.replace(stand_in, f"var(--{colour})")
-    body = re.sub(r"\s*font-family:[^;\"]*;?|\s*font: (\d+px)[^;\"]*;?", lambda found: f" font-size: {found[1]};" if found[1] else "", body)
+    body = re.sub(r"\s*font-family:[^;\"]*;?", "", body)
     # Only what is referred to needs a name.
     used = set(re.findall(r"(?:href=\"|url\()#([^\")]+)", body))
     body = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
