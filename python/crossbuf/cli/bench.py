@@ -14,14 +14,14 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
     if numpy_version() is None:
         raise ValueError("it measures how ndarrays travel, and there is no NumPy: pip install numpy")
     from ..bench.record import Record, about
-    from ..bench.report import page, plots, table
+    from ..bench.report import needs, table
     from ..bench.run import Run
     from ..bench.workloads import WORKLOADS
 
     if unknown := [name for name in only if name not in WORKLOADS]:
         raise ValueError(f"--only {unknown[0]}: no such workload; there are {', '.join(WORKLOADS)}")
     if html is not None:
-        plots.require()
+        needs.require()
     for file in (json, html):
         if file is not None and not Path(file).absolute().parent.is_dir():
             raise ValueError(f"cannot write {file}: there is no folder {Path(file).absolute().parent}")
@@ -29,9 +29,11 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
     for name in only or WORKLOADS:
         WORKLOADS[name].measure(Run(record, quick=quick))
         print(table.workload(record, name), end="\n\n", flush=True)
-    print(table.ratios(record), table.skipped(record), sep="\n\n")
+    print(*filter(None, (table.ratios(record), table.skipped(record))), sep="\n\n")
     if json is not None:
         record.write(Path(json))
     if html is not None:
-        Path(html).write_text(page.of(record))
+        from ..bench.report import page
+
+        page.write(record, Path(html), {name: str(WORKLOADS[name].__doc__) for name in WORKLOADS})
     return 0
