@@ -20,7 +20,7 @@ export PYO3_PYTHON := $(abspath $(BIN)/python)
 # Tests start interpreters by the thousand, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo build test rust python numpy-suite lint bench loom fuzz asan wheel clean
+.PHONY: help demo build test rust python numpy-suite lint bench instructions loom fuzz asan wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,6 +58,10 @@ lint: build $(VENV)/.test $(VENV)/.lint ## ruff, mypy and stubtest
 bench: build $(VENV)/.rivals ## the benchmark with its page, .build/bench.html, against all rivals that can be had; ARGS="--quick --only sizes"
 	@mkdir -p .build
 	$(BIN)/crossbuf bench --json .build/bench.json --html .build/bench.html $(ARGS)
+
+instructions: ## instructions of short work in the core, counted by valgrind, against a baseline; ACCEPT=1 makes them the baseline
+	@command -v valgrind >/dev/null || { echo "no valgrind found: install it, on Debian and Fedora as the package valgrind" >&2; exit 1; }
+	cargo bench --bench instructions $(if $(ACCEPT),-- --accept)
 
 loom: ## the models of the lock-free parts: tests whose path has "models" in it
 	RUSTFLAGS="--cfg loom" CARGO_PROFILE_RELEASE_LTO=off LOOM_MAX_PREEMPTIONS=3 cargo test --release --lib --target-dir $(TARGET)/loom models
