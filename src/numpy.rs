@@ -19,7 +19,7 @@ use pyo3::exceptions::{PyBufferError, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::array::ArrayMeta;
-use crate::buffer::Element;
+use crate::buffer::{Element, LONG_COPY};
 use crate::{Arena, Array, Error};
 
 /// The base of an ndarray: keeps the block alive as long as Python looks at it.
@@ -77,8 +77,13 @@ impl Arena {
         if let Some(array) = Array::at_address(start.addr(), meta.clone()) {
             return Ok(array);
         }
-        // SAFETY: the ndarray vouches for its elements, and `ndarray` keeps it borrowed for reading during the call.
-        Ok(unsafe { self.share_from(&meta.compact(), start.cast(), meta.strides()) }?)
+        let (target, source) = (meta.compact(), start.expose_provenance());
+        let copy = || {
+            let source = std::ptr::with_exposed_provenance(source);
+            // SAFETY: the ndarray vouches for its elements, and `ndarray` keeps it borrowed for reading during the call.
+            unsafe { self.share_from(&target, source, meta.strides()) }
+        };
+        Ok(if target.nbytes() < LONG_COPY { copy() } else { ndarray.py().detach(copy) }?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! An immutable view of a block, for everyone to read.
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use crate::arena::{self, Arena, Block};
@@ -215,20 +216,32 @@ impl Array {
 
     /// Elements in C order, without gaps.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.meta.nbytes()];
+        let nbytes = self.meta.nbytes();
+        let mut bytes = Vec::with_capacity(nbytes);
+        self.gather(&mut bytes.spare_capacity_mut()[..nbytes]);
+        // SAFETY: `gather` has written so many.
+        unsafe { bytes.set_len(nbytes) };
+        bytes
+    }
+
+    /// Writes the elements in C order, without gaps, over all of `target`.
+    ///
+    /// # Panics
+    /// When that has not the length of all elements.
+    pub(crate) fn gather(&self, target: &mut [MaybeUninit<u8>]) {
+        assert_eq!(target.len(), self.meta.nbytes(), "room for all elements");
         let dense = ArrayMeta::contiguous(self.meta.dtype().clone(), self.meta.shape(), Order::C).expect("a shape that exists is possible");
-        // SAFETY: by invariants 1 and 2 every element is readable; `bytes` has room for the C-contiguous result.
+        // SAFETY: by invariants 1 and 2 every element is readable; `target` has room for the C-contiguous result.
         unsafe {
             copy::copy_strided(
                 self.as_ptr(),
                 self.meta.strides(),
-                bytes.as_mut_ptr(),
+                target.as_mut_ptr().cast(),
                 dense.strides(),
                 self.meta.shape(),
                 self.meta.dtype().itemsize(),
             );
         };
-        bytes
     }
 
     /// Its name.

@@ -19,10 +19,8 @@ use super::safe::{Attached, Borrowed, BufferView, Owned, PyResult, Raised, detac
 use super::state::State;
 use super::types::array;
 use crate::array::ArrayMeta;
+use crate::buffer::LONG_COPY;
 use crate::{Arena, Array};
-
-/// Copies from this size on let other threads run; for a shorter one that costs more than the copy.
-const LONG: usize = 64 << 10;
 
 /// The Array with the elements of `object`: the very memory where it lies in an arena already, else a copy in `arena`.
 pub(super) fn share(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: &Arena) -> PyResult<Array> {
@@ -130,7 +128,7 @@ unsafe fn copied(py: Attached<'_>, state: &State, arena: &Arena, meta: &ArrayMet
         // SAFETY: the caller vouches for the elements; `target` has the shape of `meta`.
         unsafe { arena.share_from(&target, source, meta.strides()) }
     };
-    let made = if target.nbytes() < LONG { copy() } else { detach(py, copy) };
+    let made = if target.nbytes() < LONG_COPY { copy() } else { detach(py, copy) };
     made.map_err(|error| state.errors.raise(py, &error))
 }
 

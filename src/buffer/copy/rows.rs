@@ -16,10 +16,10 @@ const TALL: usize = 32;
 pub(super) unsafe fn copy_items<T: Copy>(src: *const u8, dst: *mut u8, planes: &Planes, _: bool) {
     let (step, size) = (planes.inner.src, size_of::<T>() as isize);
     macro_rules! rows {
-        // SAFETY: the caller's promise.
-        ($src_step:expr, $dst_step:expr, $len:expr) => {
+        ($src_step:expr, $dst_step:expr, $len:expr) => {{
+            // SAFETY: the caller's promise; the steps and the length are those of the inner axis.
             unsafe { copy_rows::<T>(src, dst, planes, $src_step, $dst_step, $len) }
-        };
+        }};
     }
     if planes.inner.dst != size {
         return rows!(step, planes.inner.dst, None);

@@ -1,6 +1,7 @@
 //! Numbers, texts and containers, both ways.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 use pyo3_ffi as ffi;
 
@@ -27,6 +28,17 @@ impl Owned {
     pub(in crate::cpython) fn bytes(py: Attached<'_>, bytes: &[u8]) -> PyResult<Owned> {
         // SAFETY: attached; pointer and length are those of a slice.
         unsafe { Owned::from_result(py, ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t)) }
+    }
+
+    /// Bytes which `write` writes, all of them.
+    pub(in crate::cpython) fn bytes_written(py: Attached<'_>, len: usize, write: impl FnOnce(&mut [MaybeUninit<u8>])) -> PyResult<Owned> {
+        // SAFETY: attached; without a source the bytes are uninitialized.
+        let made = unsafe { Owned::from_result(py, ffi::PyBytes_FromStringAndSize(std::ptr::null(), len as ffi::Py_ssize_t)) }?;
+        // SAFETY: attached, a bytes object.
+        let start = unsafe { ffi::PyBytes_AsString(made.as_ptr()) };
+        // SAFETY: so many bytes, of an object which nobody else knows yet.
+        write(unsafe { std::slice::from_raw_parts_mut(start.cast(), len) });
+        Ok(made)
     }
 
     pub(in crate::cpython) fn bool(_: Attached<'_>, value: bool) -> Owned {

@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_void};
 use pyo3_ffi as ffi;
 
 use crate::array::{ArrayMeta, Index};
+use crate::buffer::LONG_COPY;
 use crate::channel::Encoder;
 use crate::cpython::buffer_protocol::{self, Exported};
 use crate::cpython::safe::entry::{binary, binary_slot, length_slot, unary, unary_slot};
@@ -172,11 +173,9 @@ fn element(py: Attached<'_>, array: &crate::Array, distance: isize) -> PyResult<
 }
 
 fn to_bytes(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
-    let array = this.get(py)?;
-    match array.bytes() {
-        Ok(bytes) if array.meta().is_c_contiguous() => Owned::bytes(py, bytes),
-        _ => Owned::bytes(py, &array.to_bytes()),
-    }
+    let array = this.get(py)?.clone();
+    let nbytes = array.meta().nbytes();
+    Owned::bytes_written(py, nbytes, |target| if nbytes < LONG_COPY { array.gather(target) } else { detach(py, || array.gather(target)) })
 }
 
 /// Others can ask for the Array from now on.
