@@ -1,16 +1,14 @@
-//! What blocks cost: making and freeing one, alone and among others, copying into fresh and recycled memory, and the first look at it.
+//! What blocks cost: making and freeing one, alone and among others.
 //!
 //! `cargo bench --bench allocator`. Beside an arena stands `offset-allocator` behind a lock, as an arena has one. It only keeps books, in
-//! grains of 64 bytes; a block of an arena also has its counted references and its layout, and pages when it is fresh. The copies stand
-//! beside a plain copy between warm buffers, of the same size.
+//! grains of 64 bytes; a block of an arena also has its counted references and its layout, and pages when it is fresh.
 
 use std::sync::Mutex;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossbuf::array::Order;
-use crossbuf::{Arena, Array, ArrayMeta, Budget, Draft};
+use crossbuf::{Arena, ArrayMeta, Budget, Draft};
 
-const LARGE: usize = 128 << 20;
 const BUDGET: u64 = 4 << 30;
 const GRAIN: u64 = 64;
 
@@ -91,29 +89,5 @@ fn lengths() -> impl Iterator<Item = usize> {
     })
 }
 
-fn copies(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("128 MiB");
-    group.sample_size(10).throughput(Throughput::Bytes(LARGE as u64));
-    let (arena, meta) = (arena(), bytes(LARGE));
-    let (from, mut to) = (vec![1u8; LARGE], vec![2u8; LARGE]);
-    let share = || arena.share(meta.clone(), &from).expect("room");
-    group.bench_function("plain copy, warm to warm", |bencher| bencher.iter(|| to.copy_from_slice(&from)));
-    group.bench_function("share, recycled memory", |bencher| bencher.iter(share));
-    group.bench_function("share, fresh memory", |bencher| bencher.iter_batched(|| arena.trim(), |_| share(), BatchSize::PerIteration));
-    let array = share();
-    group.bench_function("read, warm", |bencher| bencher.iter(|| sum(&array)));
-    drop(array);
-    let fresh = || {
-        arena.trim();
-        share()
-    };
-    group.bench_function("read, first", |bencher| bencher.iter_batched(fresh, |array| sum(&array), BatchSize::PerIteration));
-    group.finish();
-}
-
-fn sum(array: &Array) -> u8 {
-    array.as_slice::<u8>().expect("bytes").iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
-}
-
-criterion_group!(benches, one_block, one_of_many, copies);
+criterion_group!(benches, one_block, one_of_many);
 criterion_main!(benches);
