@@ -127,8 +127,10 @@ def test_ratios_say_whether_they_are_met(record: Record) -> None:
     found = list(ratios(record))
     assert len(found) == len([target for target in TARGETS if target.what in text]) > 0
     for ratio in found:
-        (line,) = (line for line in text.splitlines() if line.startswith(ratio.target.what[:30]))
-        assert f" {units.significant(ratio.ratio)} " in line
+        lines = [line for line in text.splitlines() if line.startswith(ratio.target.what[:30]) and f" {ratio.target.theirs} " in line]
+        assert len(lines) == 1, ratio.target
+        (line,) = lines
+        assert f" {units.significant(ratio.ratio)} " in f"{line} "
         assert line.endswith(" not met") != (ratio.met or ratio.target.bound is None)
     assert table.ratios(Record({})) == ""
 

@@ -69,7 +69,7 @@ def _messages() -> Iterator[Target]:
     yield Target("send and receive an Array", messages.NAME, messages.ARRAY, ours, messages.QUEUE, 0.5)
     yield Target('send and receive (1, "x", ndarray)', messages.NAME, messages.TUPLE, ours, pickle, 0.5)
     yield Target("send and receive a dict of 1000 ndarrays", messages.NAME, messages.DICT, ours, pickle, 0.3)
-    yield Target("the same, shared before", messages.NAME, messages.DICT_SHARED, ours, pickle, 0.3)
+    yield Target("the same dict, shared before", messages.NAME, messages.DICT_SHARED, ours, pickle, 0.3)
 
 
 def _trips() -> Iterator[Target]:
@@ -80,34 +80,37 @@ def _trips() -> Iterator[Target]:
         (ProcessCopied, NewSharedMemory, None),
         (ProcessCopied, PickleInBand, None),
     ):
-        yield Target("64 MiB there, an answer back", sizes.NAME, "64 MiB", ours.name, theirs.name, bound)
-    large, small = "64 MiB", "16 KiB"
-    yield Target("64 MiB against 16 KiB", sizes.NAME, large, ProcessShared.name, ProcessShared.name, None, small)
+        yield Target(f"64 MiB, {ours.name.removeprefix('crossbuf ')}", sizes.NAME, "64 MiB", ours.name, theirs.name, bound)
+    ours = ProcessShared
+    yield Target("the same against 16 KiB", sizes.NAME, "64 MiB", ours.name, ours.name, None, "16 KiB")
 
 
 def _waiting() -> Iterator[Target]:
     interpreter, process = InterpreterShared.messages, ProcessShared.messages
     hot, parked, rested = latency.HOT, latency.PARKED, latency.RESTED
-    yield Target("round trip, hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
-    yield Target("round trip, parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
-    yield Target("round trip, parked", latency.NAME, parked, process, Pipe.messages, 1.0)
-    yield Target("round trip after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
-    for ours in (interpreter, process):
-        yield Target("p99.9 of a parked round trip", latency.NAME, parked, ours, ours, 5, quantile=0.999)
-    for ours, theirs in ((throughput.INTERPRETERS, throughput.QUEUE), (throughput.PROCESSES, throughput.MP_QUEUE)):
-        yield Target("a message, 4 senders to 4 receivers", throughput.NAME, "4 to 4", ours, ours, 1.0, "1 to 1")
-        yield Target("a message, 1 sender to 1 receiver", throughput.NAME, "1 to 1", ours, theirs, 1.0)
+    yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
+    yield Target("interpreter, round trip parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
+    yield Target("interpreter, after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
+    yield Target("process, round trip hot", latency.NAME, hot, process, Pipe.messages, 1.0)
+    yield Target("process, round trip parked", latency.NAME, parked, process, Pipe.messages, 1.0)
+    for place, ours in (("interpreter", interpreter), ("process", process)):
+        yield Target(f"{place}, p99.9 parked over median", latency.NAME, parked, ours, ours, 5, quantile=0.999)
+    for place, ours, theirs in (
+        ("interpreters", throughput.INTERPRETERS, throughput.QUEUE),
+        ("processes", throughput.PROCESSES, throughput.MP_QUEUE),
+    ):
+        yield Target(f"{place}, a message 1 to 1", throughput.NAME, "1 to 1", ours, theirs, 1.0)
+        yield Target(f"{place}, a message 4 to 4", throughput.NAME, "4 to 4", ours, ours, 1.0, "1 to 1")
 
 
 def _workers() -> Iterator[Target]:
     name, ours, processes = executors.NAME, executors.INTERPRETERS, executors.OUR_PROCESSES
-    yield Target("a call that does nothing", name, executors.NO_OP, ours, executors.STANDARD, 0.6)
-    yield Target("a call that does nothing", name, executors.NO_OP, ours, executors.PROCESS_POOL, None)
-    yield Target("a call with 8 MB, shared before", name, executors.SHARED, ours, ours, 1.2, executors.NO_OP)
-    for case in (executors.SHARED, executors.IN, executors.OUT):
-        yield Target(f"a call with {case}", name, case, processes, executors.PROCESS_POOL, None)
-    yield Target("twice the small NumPy calls, in 2 workers", name, executors.SMALL, ours, ours, 1.053, executors.SMALL_ONE)
-    yield Target("small NumPy calls in 2 workers", name, executors.SMALL, ours, executors.PROCESS_POOL, 1.05)
+    yield Target("call of an interpreter, no-op", name, executors.NO_OP, ours, executors.STANDARD, 0.6)
+    yield Target("call of an interpreter, 8 MB shared before", name, executors.SHARED, ours, ours, 1.2, executors.NO_OP)
+    for case in (executors.NO_OP, executors.SHARED, executors.IN, executors.OUT):
+        yield Target(f"call of a process, {case}", name, case, processes, executors.PROCESS_POOL, None)
+    yield Target("two workers, small NumPy calls in each", name, executors.SMALL, ours, ours, 1.053, executors.SMALL_ONE)
+    yield Target("small NumPy calls in two workers", name, executors.SMALL, ours, executors.PROCESS_POOL, 1.05)
     yield Target("start, use and end a pool's worker", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE, 1.1)
     yield Target("start, import NumPy, end", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.PROCESS, None)
     yield Target("import numpy in a worker", startup.NAME, startup.IMPORT, startup.SPAWNED, startup.PROCESS, 1.2)
