@@ -33,7 +33,7 @@ def test_a_route_carries_what_was_sent(route: type[Route]) -> None:
     with available(route)() as way:
         payload = way.prepare(array)
         if route is InterpreterPool:
-            with pytest.raises(Exception, match="numpy"):
+            with pytest.raises((ImportError, TypeError, ValueError), match=r"numpy|not shareable"):
                 way.ask("touch", payload)
         else:
             assert tuple(way.ask("ends", payload)) == ("0.0", "2999.0")

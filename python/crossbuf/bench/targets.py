@@ -106,7 +106,7 @@ def _waiting() -> Iterator[Target]:
 def _workers() -> Iterator[Target]:
     name, ours, processes = executors.NAME, executors.INTERPRETERS, executors.OUR_PROCESSES
     yield Target("call of an interpreter, no-op", name, executors.NO_OP, ours, executors.STANDARD, 0.6)
-    yield Target("call of an interpreter, 8 MB shared before", name, executors.SHARED, ours, ours, 1.2, executors.NO_OP)
+    yield Target("call of an interpreter, 8 MB shared", name, executors.SHARED, ours, ours, 1.2, executors.NO_OP)
     for case in (executors.NO_OP, executors.SHARED, executors.IN, executors.OUT):
         yield Target(f"call of a process, {case}", name, case, processes, executors.PROCESS_POOL, None)
     yield Target("two workers, small NumPy calls in each", name, executors.SMALL, ours, ours, 1.053, executors.SMALL_ONE)

@@ -64,7 +64,9 @@ def _each(run: Run, workers: int, calls: Mapping[str, Callable[[futures.Executor
             works: dict[str, Work] = {}
             for name, pool in pools.items():
                 try:
-                    call(pool)
+                    # Until every worker has begun, and imported what it needs.
+                    for _ in range(2 * workers):
+                        call(pool)
                 except Exception as refusal:
                     run.refuse(NAME, case, name, refusal)
                 else:
