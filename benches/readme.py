@@ -49,7 +49,7 @@ def section(record: Record) -> str:
     about = record.about
     versions = [about["kernel"], about["python"], *(f"{name} {about[package]}" for package, name in _NAMES.items() if package in about)]
     commit = f", commit {about['commit']}" if "commit" in about else ""
-    rows = "\n".join(map(_row, ratios(record)))
+    rows = "\n".join(_row(ratio) for ratio in ratios(record) if ratio.target.headline)
     return f"""\
 `crossbuf bench` measures these on your machine, and more besides; `--html page.html` makes a page of all. See [benches](benches/README.md).
 

@@ -29,6 +29,8 @@ class Target(NamedTuple):
     #: Which quantile of either side is compared.
     quantile: float = 0.5
     other_quantile: float = 0.5
+    #: Whether it belongs into a short table.
+    headline: bool = True
 
 
 class Ratio(NamedTuple):
@@ -53,9 +55,10 @@ class Ratio(NamedTuple):
 def _copying() -> Iterator[Target]:
     for size in copying.SIZES:
         bound = 1.1 if size < 16 << 20 else 1.0
-        yield Target(f"copy in {named(size)}", copying.NAME, named(size), copying.SHARE, copying.COPY, bound)
+        headline = size in (1 << 10, 1 << 20, 64 << 20, 1 << 30)
+        yield Target(f"copy in {named(size)}", copying.NAME, named(size), copying.SHARE, copying.COPY, bound, headline=headline)
     for case in copying.cases():
-        yield Target(f"copy in {case}", copying.NAME, case, copying.SHARE, copying.COPY, 1.1)
+        yield Target(f"copy in {case}", copying.NAME, case, copying.SHARE, copying.COPY, 1.1, headline=case == copying.TRANSPOSED)
     touched = copying.TOUCHED_CASE
     yield Target("copy 128 MiB into fresh memory", copying.NAME, touched, copying.FRESH, copying.COPY, 2.5)
     yield Target("first read of fresh 128 MiB", copying.NAME, touched, copying.FIRST_READ, copying.SECOND_READ, 1.2)

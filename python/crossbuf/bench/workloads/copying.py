@@ -22,6 +22,7 @@ SIZES = [1 << power for power in range(10, 31, 2)]
 TOUCHED = 128 << 20
 TOUCHED_CASE = f"{named(TOUCHED)}, touched first"
 
+TRANSPOSED = "32 MiB, transposed"
 _SIDE = {"1 MiB": (256, 512), "32 MiB": (2048, 2048)}
 LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "F order": np.asfortranarray,
