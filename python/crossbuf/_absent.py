@@ -14,8 +14,13 @@ An `Absent` may be named, subscripted and joined with `|`, because annotations d
 raises the ImportError that the import would have raised. Imports in functions and in the script's own `try` are left alone.
 """
 
-import ast
-from typing import NoReturn
+import _ast as ast  # the nodes alone: the rest of `ast` takes ten times as long to import
+import io
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import NoReturn
 
 #: The name under which a rewritten script finds `absent`.
 HOOK = "__absent__"
@@ -44,7 +49,7 @@ class Absent:
     def __repr__(self) -> str:
         return f"<absent {self._path}: {self._reason}>"
 
-    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+    def _refuse(self, *args: object, **kwargs: object) -> "NoReturn":
         raise ImportError(
             f"{self._path} is not available in this interpreter: {self._reason}; "
             "use the Array itself (indexing, tolist, memoryview) or do this part in the main interpreter"
@@ -61,10 +66,18 @@ def absent(error: ImportError, path: str) -> Absent:
     return Absent(path, str(root))
 
 
+def tolerant_code(path: str) -> "CodeType":
+    """The script at `path` with its top-level imports rewritten as this module's text shows."""
+    with io.open_code(path) as file:
+        tree = compile(file.read(), path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return compile(tolerate_imports(tree), path, "exec", dont_inherit=True)
+
+
 def tolerate_imports(tree: ast.Module) -> ast.Module:
-    """Rewrites the top-level imports of `tree` as this module's text shows."""
+    """Rewrites the top-level imports of `tree`."""
     tree.body = [piece for statement in tree.body for piece in _tolerant(statement)]
-    return ast.fix_missing_locations(tree)
+    return tree
 
 
 def _tolerant(statement: ast.stmt) -> list[ast.stmt]:
@@ -93,9 +106,10 @@ def _binding(name: ast.alias) -> tuple[str, str]:
 
 def _guarded(original: ast.stmt, statement: ast.stmt, target: str, path: str) -> ast.stmt:
     """`statement` in a `try` whose handler binds `target` to the stand-in for `path`; tracebacks show the original's line."""
-    stand_in = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Name("error", ast.Load()), ast.Constant(path)], [])
-    handler = ast.ExceptHandler(ast.Name("ImportError", ast.Load()), "error", [ast.Assign([ast.Name(target, ast.Store())], stand_in)])
-    guarded = ast.Try([statement], [handler], [], [])
-    for node in ast.walk(guarded):
-        ast.copy_location(node, original)
-    return guarded
+    at = {name: getattr(original, name) for name in ast.stmt._attributes}
+    for name in at:
+        setattr(statement, name, at[name])
+    stand_in = ast.Call(ast.Name(HOOK, ast.Load(), **at), [ast.Name("error", ast.Load(), **at), ast.Constant(path, **at)], [], **at)
+    binding = ast.Assign([ast.Name(target, ast.Store(), **at)], stand_in, **at)
+    handler = ast.ExceptHandler(ast.Name("ImportError", ast.Load(), **at), "error", [binding], **at)
+    return ast.Try([statement], [handler], [], [], **at)

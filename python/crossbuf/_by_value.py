@@ -13,13 +13,15 @@ What cloudpickle writes, pickle reads, in an interpreter that can import cloudpi
 """
 
 import io
-import pickle
 import sys
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _main
+
+if TYPE_CHECKING:
+    import pickle
 
 _MAIN = ("__main__", "__mp_main__")
 
@@ -60,7 +62,7 @@ def is_installed() -> bool:
     return True
 
 
-def pickler(stream: io.BytesIO, buffer_callback: Callable[[Any], object], reduce: Callable[[Any], Any]) -> pickle.Pickler:
+def pickler(stream: io.BytesIO, buffer_callback: Callable[[Any], object], reduce: Callable[[Any], Any]) -> "pickle.Pickler":
     """One that writes by value what has no name. `reduce` is asked first. Raises `ImportError` without cloudpickle."""
     import cloudpickle
 

@@ -1,6 +1,5 @@
 """Warnings of what CPython does with sub-interpreters that crossbuf cannot mend."""
 
-import concurrent.futures
 import os
 import warnings
 
@@ -9,9 +8,6 @@ from ._native_interpreters import count
 
 #: So many interpreters with NumPy are not closed without a word. Each leaves about 11 MB behind.
 _MANY = 50
-
-#: What stands between crossbuf and the line that a warning is about.
-_NOT_THEIRS = tuple(os.path.dirname(file) for file in (__file__, concurrent.futures.__file__ or __file__))  # noqa: PTH120
 
 
 def watch_forks() -> None:
@@ -38,4 +34,11 @@ def another_interpreter() -> None:
             f"{number} interpreters that had loaded NumPy were closed in this process, and each leaves about 11 MB that CPython does not "
             "give back; keep interpreters and use them again, as crossbuf.futures.InterpreterPoolExecutor does"
         )
-        warnings.warn(text, RuntimeWarning, skip_file_prefixes=_NOT_THEIRS)
+        warnings.warn(text, RuntimeWarning, skip_file_prefixes=_ours())
+
+
+def _ours() -> tuple[str, ...]:
+    """What stands between crossbuf and the line that a warning is about."""
+    import concurrent.futures
+
+    return tuple(os.path.dirname(file) for file in (__file__, concurrent.futures.__file__ or __file__))  # noqa: PTH120

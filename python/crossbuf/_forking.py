@@ -8,9 +8,8 @@ protocol. `reducer_override` can, by NotImplemented; so what lies in no arena is
 and what `pickle.dumps` makes of ndarrays are never touched.
 """
 
-import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,6 @@ from ._core import Array, _reduce_ndarray
 
 if TYPE_CHECKING:
     import numpy as np
-
-_MODULE = "multiprocessing.reduction"
 
 
 def viewed(array: Array, /) -> "np.ndarray[Any, Any] | Array":
@@ -31,33 +28,20 @@ def viewed(array: Array, /) -> "np.ndarray[Any, Any] | Array":
         return array
 
 
-def watch() -> None:
-    """Sees to multiprocessing's pickler, now or when it is imported."""
-    module = sys.modules.get(_MODULE)
-    if module is not None:
-        _teach(module)
-    elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
-
-
-def _teach(module: ModuleType) -> None:
+def teach(module: ModuleType) -> None:
+    """Has the pickler of `multiprocessing.reduction` write ndarrays in arenas so."""
     pickler = module.ForkingPickler
     # Somebody else's stays.
     if not hasattr(pickler, "reducer_override"):
         pickler.reducer_override = _reduce_ndarray
 
 
-class _Finder(MetaPathFinder):
-    """Finds one module, once."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != _MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            _teach_after(spec.loader)
-        return spec
+def find(name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    """The spec of `multiprocessing.reduction`, whose pickler is taught when it is complete."""
+    spec = PathFinder.find_spec(name, path, target)
+    if spec is not None and spec.loader is not None:
+        _teach_after(spec.loader)
+    return spec
 
 
 def _teach_after(loader: Loader) -> None:
@@ -66,6 +50,6 @@ def _teach_after(loader: Loader) -> None:
 
     def exec_module(module: ModuleType) -> None:
         execute(module)
-        _teach(module)
+        teach(module)
 
     loader.exec_module = exec_module  # type: ignore[method-assign]

@@ -7,9 +7,12 @@ ends still work when they are first used, as long as their channel lives.
 
 import os
 import sys
-from collections.abc import Iterator
 
 from ._core import Receiver, Sender, _pause, _resume, _settle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class _AfterFork:
@@ -37,13 +40,13 @@ _after_fork = _AfterFork()
 
 
 def watch() -> None:
-    """Sees to forks from now on."""
+    """Sees to forks from now on. Sub-interpreters cannot fork."""
     os.register_at_fork(before=_after_fork.register)
     # CPython warns of forks beside other threads. The one that serves other processes is none of the program's.
     os.register_at_fork(before=_pause, after_in_parent=_resume)
 
 
-def _ends_in(whole: object, depth: int = 8) -> Iterator[Receiver | Sender]:
+def _ends_in(whole: object, depth: int = 8) -> "Iterator[Receiver | Sender]":
     match whole:
         case Receiver() | Sender():
             yield whole

@@ -1,9 +1,11 @@
 """How a function travels to another interpreter: by name where it has one, by value through cloudpickle where not."""
 
 from collections.abc import Callable
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 
 from . import _by_value
+
+_NAMED = (FunctionType, BuiltinFunctionType, type)
 
 
 def portable[F: Callable[..., object]](f: F, /) -> F:
@@ -25,3 +27,12 @@ def portable[F: Callable[..., object]](f: F, /) -> F:
             "define it at the top level of a module, or install cloudpickle"
         )
     return f
+
+
+def by_name(f: Callable[..., object], /) -> object:
+    """The name of `f`, as `package.module:Class.method`, or `f` itself if it has none, to be pickled. Raises as `portable`.
+
+    With its name a call is a message without pickle, which takes workers half of their start to import.
+    """
+    # Those are the classes of which pickle, too, writes a name and asks nobody.
+    return f"{f.__module__}:{f.__qualname__}" if type(portable(f)) in _NAMED and _by_value.has_name(f) else f

@@ -6,12 +6,10 @@ and `interpreters.py` gives them their texts.
 
 import sys
 
+from ._core import _interpreter_id
+
 if sys.version_info >= (3, 13):
     import _interpreters
-
-    def current_id() -> int:
-        """The number of this interpreter; the main one's is 0."""
-        return int(_interpreters.get_current()[0])
 
     def count() -> int:
         """How many interpreters the process has, whoever made them."""
@@ -19,14 +17,11 @@ if sys.version_info >= (3, 13):
 
     def owns_its_gil() -> bool:
         """Whether this interpreter has a GIL and an allocator of its own."""
-        config = _interpreters.get_config(current_id())
+        config = _interpreters.get_config(_interpreter_id())
         return config.gil == "own" and not config.use_main_obmalloc
 
 else:
     import _xxsubinterpreters  # type: ignore[import-not-found]
-
-    def current_id() -> int:
-        return int(_xxsubinterpreters.get_current())
 
     def count() -> int:
         return len(_xxsubinterpreters.list_all())
@@ -37,7 +32,7 @@ else:
 
 def is_main() -> bool:
     """Whether this is the main interpreter."""
-    return current_id() == 0
+    return _interpreter_id() == 0
 
 
 if sys.version_info >= (3, 14):

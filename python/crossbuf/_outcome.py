@@ -9,45 +9,10 @@ header    ("returned" | "raised" | "told", "type: text", traceback)
 The content stands alone because it may be unreadable where it arrives: its class may exist on one side only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import NamedTuple
 
-from ._core import Receiver, Sender
-from .errors import WorkerError
-
-
-def tell(report: Sender, tag: object, f: Callable[..., object], arguments: Sequence[object], keywords: Mapping[str, object]) -> bool:
-    """Calls `f` and reports what came of it, whatever that is. Returns whether it went well."""
-    report.send(tag)
-    try:
-        report.send(f(*arguments, **keywords))
-    except BaseException as error:  # SystemExit and KeyboardInterrupt are for the one who asked, too
-        _tell_error(report, error.with_traceback(_without_ours(error.__traceback__)))
-        return False
-    report.send(("returned", "", ""))
-    return True
-
-
-def _tell_error(report: Sender, error: BaseException) -> None:
-    import traceback
-
-    kind = "raised"
-    try:
-        report.send(error)
-    except Exception:  # it cannot be pickled: the reader gets its text
-        report.send(None)
-        kind = "told"
-    summary = "".join(traceback.format_exception_only(error)).rstrip()
-    report.send((kind, summary, "".join(traceback.format_exception(error))))
-
-
-def _without_ours(frames: TracebackType | None) -> TracebackType | None:
-    """The traceback from the caller's function on; all of it when it never came so far."""
-    theirs = frames
-    while theirs is not None and (theirs.tb_frame.f_globals.get("__package__") or "").partition(".")[0] == __package__:
-        theirs = theirs.tb_next
-    return theirs or frames
+from ._core import Receiver
+from .errors import Ended, WorkerError
 
 
 class Outcome(NamedTuple):
@@ -65,7 +30,9 @@ class Outcome(NamedTuple):
 
 def read(reports: Receiver, name: str) -> Outcome:
     """The outcome of the call whose tag was received before. `name` is whose it is."""
-    _, readable, content = reports._take()
+    if (taken := reports._take()) is None:
+        raise Ended(f"{name} has not told what came of its call")
+    _, readable, content = taken
     kind, summary, text = reports.recv_nowait()
     match kind, readable:
         case "returned", True:

@@ -25,10 +25,11 @@ What CPython leaves to the caller:
 This is no pool and no executor; for one function in one interpreter there is `crossbuf.spawn`.
 """
 
+import sys
 from types import TracebackType
 from typing import Self
 
-from . import _cautions, _forks
+from . import _cautions
 from ._core import _interpreter_closed, _interpreter_made
 from ._native_interpreters import REFUSED, UNSHAREABLE, Native, is_main
 from .errors import ExecutionFailed, InterpreterError, NotShareable
@@ -39,9 +40,7 @@ if is_main():
 
     from . import _pickling as _pickling
 
-if is_main():
     _cautions.watch_forks()
-    _forks.watch()
 
 
 def create() -> "Interpreter":
@@ -78,14 +77,22 @@ class Interpreter:
         Raises `ExecutionFailed` with the traceback when the code raises, `SyntaxError` when it is no Python, and
         `InterpreterError` when the interpreter is closed or runs something already.
         """
-        self._check_open()
         compile(code, "<string>", "exec")  # 3.14 says so here, 3.12 and 3.13 only from inside
+        self._exec(code)
+
+    def _exec(self, code: str) -> None:
+        """As `exec`, for code that is known to be Python."""
+        self._check_open()
         try:
             trouble = self._native.run(code)
         except REFUSED as refusal:
             raise self._refused("exec", refusal) from refusal
         if trouble is not None:
             raise ExecutionFailed(f"code in interpreter {self.id} raised:\n{trouble}")
+
+    def _begin(self) -> None:
+        """Has it find the modules that this interpreter finds, crossbuf's own above all."""
+        self._exec(f"import sys; sys.path[:] = {sys.path!r}")
 
     def prepare_main(self, **values: object) -> None:
         """Binds `values` as globals of the interpreter's `__main__`.

@@ -28,33 +28,15 @@ supports it: report trouble to crossbuf first. What is not:
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
-from types import ModuleType
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
 
-from ._core import _copies, _execute_copy, _load_copy
-from ._native_interpreters import current_id, owns_its_gil
+from ._core import _copies, _interpreter_id
+from ._finders import TESTED, enabled
+from ._finders import enable_on_demand as enable_on_demand
+from ._native_interpreters import owns_its_gil
 from .errors import IsolationError
 from .records import IsolatedModule, IsolationStatus
-
-
-class _Tested(NamedTuple):
-    """A package that is known to work."""
-
-    first: tuple[int, int]
-    last: tuple[int, int]
-    #: Packages that it imports and that are to be loaded so, too.
-    needs: tuple[str, ...] = ()
-    #: Whether its copies can be unloaded when their interpreter is closed: others have threads that may be in them still.
-    unloadable: bool = False
-
-
-_TESTED = {
-    "numpy": _Tested((2, 4), (2, 5), unloadable=True),
-    "scipy": _Tested((1, 17), (1, 18), ("numpy",)),
-    "pandas": _Tested((3, 0), (3, 1), ("numpy",)),
-}
 
 #: Words for the environment variable.
 _OFF = ("off", "0", "no", "false")
@@ -79,25 +61,17 @@ def enable(*packages: str, untested: bool = False) -> None:
     Does nothing in the main interpreter, where packages load by themselves. Raises `IsolationError` where it cannot be done, and
     then enables none of them.
     """
-    if current_id() == 0:
+    if _interpreter_id() == 0:
         return
-    wanted = [name for name in _with_needs(packages) if _finder.packages.get(name, _decide) is not None]
+    wanted = [name for name in _with_needs(packages) if not enabled.packages.get(name, False)]
     for name in wanted:
         if (why := _obstacle(name, untested)) is not None:
-            raise IsolationError(f"{name} cannot be loaded in interpreter {current_id()}: {why}", name=name)
+            raise IsolationError(f"{name} cannot be loaded in interpreter {_interpreter_id()}: {why}", name=name)
     for name in wanted:
         if untested and _untested(name) is not None:
             warnings.warn(f"{_untested(name)}; it may give wrong results or crash", RuntimeWarning, stacklevel=2)
-        _finder.packages[name] = None
-    _install(_finder)
-
-
-def enable_on_demand() -> None:
-    """Enables all tested packages, when they are imported first. One that cannot be loaded says why then."""
-    if current_id() != 0:
-        for name in _TESTED:
-            _finder.packages.setdefault(name, _decide)
-        _install(_finder)
+        enabled.packages[name] = True
+    enabled.install()
 
 
 def obstacle(*packages: str) -> str | None:
@@ -111,8 +85,8 @@ def obstacle(*packages: str) -> str | None:
 def status() -> IsolationStatus:
     """What is enabled in this interpreter, and what was loaded from copies."""
     modules = tuple(IsolatedModule(*copy) for copy in _copies())
-    packages = {name: _version(name) or "unknown" for name, decide in _finder.packages.items() if decide is None}
-    return IsolationStatus(current_id(), packages, modules, sum(module.bytes for module in modules))
+    packages = {name: _version(name) or "unknown" for name, is_decided in enabled.packages.items() if is_decided}
+    return IsolationStatus(_interpreter_id(), packages, modules, sum(module.bytes for module in modules))
 
 
 def _with_needs(packages: Sequence[str]) -> list[str]:
@@ -121,8 +95,8 @@ def _with_needs(packages: Sequence[str]) -> list[str]:
     for name in packages:
         if not name.isidentifier():
             raise ValueError(f'enable takes names of packages that can be imported, as "numpy", not {name!r}')
-        if name in _TESTED:
-            wanted.update(dict.fromkeys(_TESTED[name].needs))
+        if name in TESTED:
+            wanted.update(dict.fromkeys(TESTED[name].needs))
         wanted[name] = None
     return list(wanted)
 
@@ -144,11 +118,11 @@ def _obstacles(name: str, untested: bool) -> Iterator[str]:
         yield f"it needs CPython 3.13, 3.14 or 3.15 with a GIL, and this is {here[0]} {sys.version.split()[0]}{sys.abiflags}"
     if not _has_glibc():
         yield f"it needs Linux with glibc, and this is {sys.platform}"
-    if current_id() != 0 and not owns_its_gil():
+    if _interpreter_id() != 0 and not owns_its_gil():
         yield "this interpreter shares the main one's GIL and memory; make one that does not, with crossbuf.interpreters.create"
     if name in _DENIED:
         yield f"{name} {_DENIED[name]}; nothing helps but a process of its own"
-    if current_id() != 0 and name in sys.modules and name not in _finder.packages:
+    if _interpreter_id() != 0 and name in sys.modules and name not in enabled.packages:
         yield f"{name} is imported in this interpreter already; call enable before"
     if PathFinder.find_spec(name) is None:
         yield f"{name} is not found in sys.path {sys.path}"
@@ -158,9 +132,9 @@ def _obstacles(name: str, untested: bool) -> Iterator[str]:
 
 def _untested(name: str) -> str | None:
     """Why the package is not known to work."""
-    if name not in _TESTED:
-        return f"{name} is not among the packages that are tested so ({', '.join(_TESTED)})"
-    tested, version = _TESTED[name], _version(name)
+    if name not in TESTED:
+        return f"{name} is not among the packages that are tested so ({', '.join(TESTED)})"
+    tested, version = TESTED[name], _version(name)
     if version is not None and tested.first <= _major_minor(version) <= tested.last:
         return None
     first, last = (".".join(map(str, bound)) for bound in (tested.first, tested.last))
@@ -191,81 +165,8 @@ def _has_glibc() -> bool:
         return False
 
 
-def _decide(name: str) -> str | None:
+def decide(name: str) -> str | None:
     """Turns a package that is enabled on demand into one that is enabled, or says why not."""
     if (why := _obstacle(name, False)) is None:
-        _finder.packages[name] = None
+        enabled.packages[name] = True
     return why
-
-
-class _Finder:
-    """A meta path finder that looks at enabled packages only, and leaves all but their extension modules as they are."""
-
-    def __init__(self) -> None:
-        #: Those enabled on demand have the function that decides about them.
-        self.packages: dict[str, Callable[[str], str | None] | None] = {}
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        package = name.partition(".")[0]
-        if package not in self.packages:
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is None:
-            return None
-        # Not when it is reloaded: what NumPy says then is for others to hear.
-        if name == "numpy" and name not in sys.modules and type(spec.loader) is SourceFileLoader:
-            spec.loader = _Quiet(name, spec.loader.path)
-        if type(spec.loader) is ExtensionFileLoader:
-            decide = self.packages[package]
-            why = None if decide is None else decide(package)
-            tested = _TESTED.get(package)
-            spec.loader = _Refused(name, spec.loader.path, why) if why is not None else _FromCopy(name, spec.loader.path, tested)
-        return spec
-
-
-class _Quiet(SourceFileLoader):
-    """Loads NumPy without its warning about sub-interpreters: what holds for copies is said above."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        warnings.filterwarnings("ignore", "NumPy was imported from a Python sub-interpreter", UserWarning)
-        ours = warnings.filters[0]
-        super().exec_module(module)
-        # NumPy has added filters of its own meanwhile, which stay.
-        warnings.filters.remove(ours)  # type: ignore[attr-defined]
-
-
-class _FromCopy(ExtensionFileLoader):
-    """Loads an extension module from a private copy."""
-
-    def __init__(self, name: str, path: str, tested: _Tested | None) -> None:
-        super().__init__(name, path)
-        self._tested = tested
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _load_copy(spec, self._tested is not None, self._tested is not None and self._tested.unloadable)
-
-    def exec_module(self, module: ModuleType) -> None:
-        _execute_copy(module)
-
-
-class _Refused(ExtensionFileLoader):
-    """Lets CPython decide, and says why crossbuf does not help when it refuses."""
-
-    def __init__(self, name: str, path: str, why: str) -> None:
-        super().__init__(name, path)
-        self._why = why
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        try:
-            return super().create_module(spec)
-        except ImportError as refusal:
-            text = f"{refusal}; crossbuf cannot load it from a private copy either: {self._why}"
-            raise IsolationError(text, name=spec.name, path=spec.origin) from refusal
-
-
-def _install(finder: _Finder) -> None:
-    if finder not in sys.meta_path:
-        sys.meta_path.insert(0, finder)
-
-
-_finder = _Finder()

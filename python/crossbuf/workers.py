@@ -28,14 +28,13 @@ import contextlib
 import itertools
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, cast
 
 from . import _cautions, _main, _outcome, interpreters
 from ._core import Receiver, Sender, channel
-from ._function import portable
+from ._function import by_name
 from ._outcome import Outcome
 from .errors import Empty, Ended, WorkerError
 
@@ -52,7 +51,7 @@ def spawn[T](f: Callable[..., T], /, *args: object, name: str | None = None) -> 
     sender, orders = channel()
     with sender:
         sender.send((_main.source(), list(sys.argv)))
-        sender.send((portable(f), args))
+        sender.send((by_name(f), args))
     _main.answer_to_both_names()
     return Worker(orders, name or f"crossbuf-worker-{next(_numbers)}")
 
@@ -140,10 +139,9 @@ class _Run:
         # Sending an end makes another one on the same channel, so ours are closed whatever happened.
         with orders, report, interpreters._create() as interpreter:
             self.interpreter_id = interpreter.id
-            # crossbuf itself must be found before the ends can arrive.
-            interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
+            interpreter._begin()
             interpreter.prepare_main(orders=orders, report=report)
-            interpreter.exec("from crossbuf._worker import work; work(globals().pop('orders'), globals().pop('report'))")
+            interpreter._exec("from crossbuf._worker import work; work(globals().pop('orders'), globals().pop('report'))")
         reports.recv_nowait()  # the tag: there is one call only
         return _outcome.read(reports, f"worker {self.name!r}")
 
@@ -155,5 +153,7 @@ class _Run:
         error = self._outcome.error
         # SystemExit is how a worker that waits is told that the process ends.
         if error is not None and not self._seen and not isinstance(error, SystemExit) and sys.stderr is not None:
+            import traceback
+
             print(f"crossbuf: worker {self.name!r} failed and nobody joined it:", file=sys.stderr)
             traceback.print_exception(error)

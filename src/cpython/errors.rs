@@ -1,31 +1,39 @@
 //! The one table from our errors to exceptions. The classes live in `crossbuf/errors.py`, where they read well.
 
+use std::cell::OnceCell;
 use std::ffi::c_int;
 
-use super::safe::{Attached, Borrowed, Owned, PyResult, Raised};
+use super::safe::{Attached, Owned, PyResult, Raised};
 use crate::channel::{RecvError, SendError};
 use crate::error::Error;
 
 const INTERRUPTED: i32 = rustix::io::Errno::INTR.raw_os_error();
 
+/// The exception classes of one interpreter, imported when the first of them is raised: most workers raise none, and what they derive
+/// from takes longer to import than this whole extension.
+#[derive(Default)]
+pub(super) struct Errors(OnceCell<Classes>);
+
 macro_rules! errors {
     ($($field:ident = $class:literal,)*) => {
-        /// The exception classes of one interpreter.
-        pub(super) struct Errors { $($field: Owned,)* }
+        struct Classes { $($field: Owned,)* }
+
+        impl Classes {
+            fn import(py: Attached<'_>) -> PyResult<Classes> {
+                let module = Owned::import(py, c"crossbuf.errors")?;
+                Ok(Classes { $($field: module.get().attribute(py, $class)?,)* })
+            }
+        }
 
         impl Errors {
-            pub(super) fn new(py: Attached<'_>) -> PyResult<Errors> {
-                let module = Owned::import(py, c"crossbuf.errors")?;
-                Ok(Errors { $($field: module.get().attribute(py, $class)?,)* })
-            }
-
             pub(super) fn visit(&self, visit: &mut dyn FnMut(&Owned) -> c_int) -> c_int {
-                [$(&self.$field,)*].into_iter().map(visit).find(|&code| code != 0).unwrap_or(0)
+                let Some(classes) = self.0.get() else { return 0 };
+                [$(&classes.$field,)*].into_iter().map(visit).find(|&code| code != 0).unwrap_or(0)
             }
 
             $(#[allow(dead_code, reason = "one for each class; some are raised by the table only")]
             pub(super) fn $field(&self, py: Attached<'_>, message: &str) -> Raised {
-                Raised::new(py, self.$field.get(), message)
+                self.new_of(py, |classes| &classes.$field, message)
             })*
         }
     };
@@ -53,21 +61,21 @@ impl Errors {
     /// Raises the exception that stands for `error`.
     pub(super) fn raise(&self, py: Attached<'_>, error: &Error) -> Raised {
         let message = error.to_string();
-        let class = match error {
-            Error::ArenaFull { .. } => &self.arena_full,
-            Error::ArenaClosed { .. } => &self.arena_closed,
-            Error::StaleHandle { .. } | Error::ServiceGone { .. } => &self.stale_handle,
-            Error::BadHandle { .. } => &self.handle,
-            Error::BadDType { .. } => &self.dtype,
-            Error::NotShareable { .. } => &self.not_shareable,
-            Error::BadLayout { .. } => &self.layout,
+        let class: fn(&Classes) -> &Owned = match error {
+            Error::ArenaFull { .. } => |classes| &classes.arena_full,
+            Error::ArenaClosed { .. } => |classes| &classes.arena_closed,
+            Error::StaleHandle { .. } | Error::ServiceGone { .. } => |classes| &classes.stale_handle,
+            Error::BadHandle { .. } => |classes| &classes.handle,
+            Error::BadDType { .. } => |classes| &classes.dtype,
+            Error::NotShareable { .. } => |classes| &classes.not_shareable,
+            Error::BadLayout { .. } => |classes| &classes.layout,
             Error::BadShape { .. } => return Raised::value_error(py, &message),
             Error::OutOfBounds { .. } => return Raised::index_error(py, &message),
-            Error::BadName { .. } => &self.service,
+            Error::BadName { .. } => |classes| &classes.service,
             Error::OtherUser { .. } => return Raised::os_error(py, rustix::io::Errno::PERM.raw_os_error(), &message),
             Error::System { errno, .. } => return Raised::os_error(py, errno.raw_os_error(), &message),
         };
-        Raised::new(py, class.get(), &message)
+        self.new_of(py, class, &message)
     }
 
     /// Raises the exception for a message that was not sent. The time being up is no class of its own: as with `queue.Queue`, there was
@@ -99,13 +107,25 @@ impl Errors {
         }
     }
 
-    /// The class of errors for channels that have ended.
-    pub(super) fn ended_class(&self) -> Borrowed<'_> {
-        self.ended.get()
+    /// Whether this is the error for values that cannot be shared.
+    pub(super) fn is_not_shareable(&self, py: Attached<'_>, raised: &Raised) -> bool {
+        // None that was raised is of a class that is not there yet.
+        self.0.get().is_some_and(|classes| raised.matches(py, classes.not_shareable.get()))
     }
 
-    /// The class of errors for values that cannot be shared, to be told apart from others.
-    pub(super) fn not_shareable_class(&self) -> Borrowed<'_> {
-        self.not_shareable.get()
+    fn new_of(&self, py: Attached<'_>, class: impl Fn(&Classes) -> &Owned, message: &str) -> Raised {
+        match self.classes(py) {
+            Ok(classes) => Raised::new(py, class(classes).get(), message),
+            Err(raised) => raised,
+        }
+    }
+
+    fn classes(&self, py: Attached<'_>) -> PyResult<&Classes> {
+        if let Some(classes) = self.0.get() {
+            return Ok(classes);
+        }
+        // Another thread may have been quicker while Python code ran: then its classes, which are the same, stay.
+        let classes = Classes::import(py)?;
+        Ok(self.0.get_or_init(|| classes))
     }
 }

@@ -145,17 +145,21 @@ impl Keepsake for Lifetime {
     }
 }
 
-/// The hook in `threading` that ends waits.
+/// The hook that ends waits: in `threading`, as soon as the interpreter has that module, and in `atexit` for threads that nobody joins.
+///
+/// No sub-interpreter imports `threading` for it, which would take longer than all else that crossbuf does there.
+#[derive(Default)]
 pub(super) struct ExitHook {
     /// Empty until the first channel end is made.
-    registered: OnceCell<Registered>,
+    hook: OnceCell<Owned>,
+    /// Empty until `threading` is there.
+    threading: OnceCell<Threading>,
 }
 
-struct Registered {
-    hook: Owned,
-    /// `threading._register_atexit`, if there is one.
-    register: Option<Owned>,
-    /// The functions that `threading` will call, last ones first; `None` where it keeps them elsewhere.
+/// What the hook needs of `threading`.
+struct Threading {
+    register: Owned,
+    /// The functions that it will call, last ones first; `None` where it keeps them elsewhere.
     all: Option<Owned>,
     /// How many there were when ours was added.
     count: Cell<usize>,
@@ -170,53 +174,57 @@ fn end_waits(lifetime: &Lifetime, py: Attached<'_>) -> PyResult<Owned> {
 }
 
 impl ExitHook {
-    pub(super) fn new() -> ExitHook {
-        ExitHook { registered: OnceCell::new() }
-    }
-
-    /// Sees to it that waits end before threads are joined.
+    /// Sees to it that waits end before threads are joined. To be called when a channel end or an interpreter is made, where threads may
+    /// wait.
     pub(super) fn register(&self, py: Attached<'_>, lifetime: &Arc<Lifetime>) -> PyResult<()> {
-        if self.registered.get().is_some() {
-            return Ok(());
+        if self.hook.get().is_none() {
+            // SAFETY: `END_WAITS` takes its receiver as `&Lifetime`.
+            let hook = unsafe { bound(py, lifetime, &END_WAITS.0) }?;
+            Owned::import(py, c"atexit")?.get().invoke(py, c"register", [hook.get()])?;
+            // Code that waits in other interpreters may come to the main one's threads by ways that crossbuf does not see.
+            if lifetime.is_main {
+                drop(Owned::import(py, c"threading")?);
+            }
+            // Another thread may have been here while Python code ran: then there are two hooks, which is fine.
+            let _ = self.hook.set(hook);
         }
-        let threading = Owned::import(py, c"threading")?;
-        let absent = |raised: Raised| drop(raised.take(py));
-        // SAFETY: `END_WAITS` takes its receiver as `&Lifetime`.
-        let hook = unsafe { bound(py, lifetime, &END_WAITS.0) }?;
-        let register = threading.get().attribute(py, c"_register_atexit").map_err(absent).ok();
-        let all = threading.get().attribute(py, c"_threading_atexits").map_err(absent).ok();
-        let registered = Registered { hook, register, all, count: Cell::new(0) };
-        if registered.register.is_some() {
-            registered.add(py, lifetime);
-        } else {
-            Owned::import(py, c"atexit")?.get().invoke(py, c"register", [registered.hook.get()])?;
+        if self.threading.get().is_none() {
+            self.stay_first(py, lifetime);
         }
-        // Another thread may have been here while Python code ran: then there are two hooks, which is fine.
-        let _ = self.registered.set(registered);
         Ok(())
     }
 
     /// Sees to it that our hook runs before those that were added since: the one of `concurrent.futures` joins threads, which may
     /// be about to wait in a channel.
     pub(super) fn stay_first(&self, py: Attached<'_>, lifetime: &Lifetime) {
-        if let Some(registered) = self.registered.get()
-            && registered.length(py) != registered.count.get()
-        {
-            registered.add(py, lifetime);
+        let Some(hook) = self.hook.get() else { return };
+        let known = self.threading.get();
+        let Some(threading) = known.or_else(|| Threading::find(py).map(|found| self.threading.get_or_init(|| found))) else { return };
+        if known.is_none() || threading.length(py) != threading.count.get() {
+            threading.add(py, hook, lifetime);
         }
     }
 
     pub(super) fn visit(&self, visit: &mut dyn FnMut(&Owned) -> c_int) -> c_int {
-        let Some(Registered { hook, register, all, .. }) = self.registered.get() else { return 0 };
-        [Some(hook), register.as_ref(), all.as_ref()].into_iter().flatten().map(visit).find(|&code| code != 0).unwrap_or(0)
+        let threading = self.threading.get();
+        let parts =
+            [self.hook.get(), threading.map(|threading| &threading.register), threading.and_then(|threading| threading.all.as_ref())];
+        parts.into_iter().flatten().map(visit).find(|&code| code != 0).unwrap_or(0)
     }
 }
 
-impl Registered {
-    fn add(&self, py: Attached<'_>, lifetime: &Lifetime) {
-        if let Some(register) = &self.register
-            && let Err(refused) = register.get().call(py, [self.hook.get()])
-        {
+impl Threading {
+    /// `None` where nobody has imported it yet, or it takes no hooks.
+    fn find(py: Attached<'_>) -> Option<Threading> {
+        let absent = |raised: Raised| drop(raised.take(py));
+        let module = Owned::imported(py, "threading").map_err(absent).ok()??;
+        let register = module.get().attribute(py, c"_register_atexit").map_err(absent).ok()?;
+        let all = module.get().attribute(py, c"_threading_atexits").map_err(absent).ok();
+        Some(Threading { register, all, count: Cell::new(0) })
+    }
+
+    fn add(&self, py: Attached<'_>, hook: &Owned, lifetime: &Lifetime) {
+        if let Err(refused) = self.register.get().call(py, [hook.get()]) {
             // The threads are being joined already.
             drop(refused.take(py));
             lifetime.end_waits();

@@ -28,6 +28,7 @@ methods! {
         noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
         noargs "_hurry" => hurry, "_hurry($module, /)\n--\n\nSends now what Sender._post_later put off.";
         noargs "_is_ending" => is_ending, "_is_ending($module, /)\n--\n\nWhether this interpreter is about to join its threads, so that nobody may wait in channels any more.";
+        noargs "_interpreter_id" => interpreter_id, "_interpreter_id($module, /)\n--\n\nThe number of this interpreter; the main one's is 0.";
         one "_interpreter_made" => interpreter_made, "_interpreter_made($module, interpreter, /)\n--\n\nNotes that this interpreter has made another, so that it can end the waits there when it ends itself.";
         one "_interpreter_closed" => interpreter_closed, "_interpreter_closed($module, interpreter, /)\n--\n\nForgets who made an interpreter, and unloads its copies. Returns how many it had.";
         fast "_load_copy" => isolation::load_copy, "_load_copy($module, spec, single_phase, unloadable, /)\n--\n\nThe module of the spec, of a copy that belongs to this interpreter. Raises IsolationError.";
@@ -105,7 +106,12 @@ fn is_ending(state: &State, py: Attached<'_>) -> PyResult<Owned> {
     Ok(Owned::bool(py, state.lifetime.is_ending()))
 }
 
+fn interpreter_id(_: &State, py: Attached<'_>) -> PyResult<Owned> {
+    Owned::int(py, safe::interpreter_id(py))
+}
+
 fn interpreter_made(state: &State, py: Attached<'_>, interpreter: Borrowed<'_>) -> PyResult<Owned> {
+    state.exit_hook.register(py, &state.lifetime)?;
     state.lifetime.made(interpreter.as_i64(py)?);
     Ok(Owned::none(py))
 }

@@ -35,12 +35,12 @@ impl State {
     pub(super) fn new(py: Attached<'_>, module: Borrowed<'_>) -> PyResult<State> {
         Ok(State {
             types: Types::new(py, module)?,
-            errors: Errors::new(py)?,
-            records: Records::new(py)?,
+            errors: Errors::default(),
+            records: Records::default(),
             numpy: NumPy::default(),
             pickling: Pickling::default(),
             lifetime: Lifetime::current(py)?,
-            exit_hook: ExitHook::new(),
+            exit_hook: ExitHook::default(),
         })
     }
 

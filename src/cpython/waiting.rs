@@ -102,8 +102,20 @@ pub(super) fn send(py: Attached<'_>, state: &State, sender: &crate::Sender, mess
 
 /// Receives. Errors with Empty, Closed, Ended.
 pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receiver, timeout: Timeout, at_exit: AtExit) -> PyResult<Message> {
+    receive_or_end(py, state, receiver, timeout, at_exit)?.ok_or_else(|| state.errors.not_received(py, &RecvError::Ended))
+}
+
+/// Receives; `None` when no message will come. Errors with Empty, Closed.
+pub(super) fn receive_or_end(
+    py: Attached<'_>,
+    state: &State,
+    receiver: &crate::Receiver,
+    timeout: Timeout,
+    at_exit: AtExit,
+) -> PyResult<Option<Message>> {
     match (try_receive(py, receiver, timeout), timeout) {
-        (Ok(message), _) => return Ok(message),
+        (Ok(message), _) => return Ok(Some(message)),
+        (Err(RecvError::Ended), _) => return Ok(None),
         (Err(RecvError::Empty { .. }), Timeout::Until(_) | Timeout::Forever) => {}
         (Err(absence), _) => return Err(state.errors.not_received(py, &absence)),
     }
@@ -112,7 +124,8 @@ pub(super) fn receive(py: Attached<'_>, state: &State, receiver: &crate::Receive
     loop {
         // A message that has come counts more than a signal: the handler runs when the call is over.
         match detach(py, || receiver.recv_patient(&patience)) {
-            Ok(message) => return Ok(message),
+            Ok(message) => return Ok(Some(message)),
+            Err(RecvError::Ended) => return Ok(None),
             Err(RecvError::Interrupted) => supervision.interrupted(py)?,
             Err(absence) => return Err(state.errors.not_received(py, &absence)),
         }

@@ -236,9 +236,9 @@ def test_workers_are_replaced_and_keep_their_thread(limit) -> None:
 
 
 def _interpreter(_):
-    from crossbuf._native_interpreters import current_id
+    from crossbuf._core import _interpreter_id
 
-    return current_id()
+    return _interpreter_id()
 
 
 def test_a_worker_that_dies_while_others_wait_for_it() -> None:

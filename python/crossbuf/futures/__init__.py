@@ -8,26 +8,31 @@ with InterpreterPoolExecutor() as pool:
 ```
 """
 
-from typing import TYPE_CHECKING, Any
-
-from .interpreters import BrokenInterpreterPool as BrokenInterpreterPool
-from .interpreters import InterpreterPoolExecutor as InterpreterPoolExecutor
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .interpreters import BrokenInterpreterPool as BrokenInterpreterPool
+    from .interpreters import InterpreterPoolExecutor as InterpreterPoolExecutor
     from .processes import BrokenProcessPool as BrokenProcessPool
     from .processes import ProcessPoolExecutor as ProcessPoolExecutor
 
-_OF_PROCESSES = ("BrokenProcessPool", "ProcessPoolExecutor")
+#: By the module that has it. Neither pool has a use for what the other imports, and a worker for none of it.
+_LATER = {
+    "BrokenInterpreterPool": "interpreters",
+    "BrokenProcessPool": "processes",
+    "InterpreterPoolExecutor": "interpreters",
+    "ProcessPoolExecutor": "processes",
+}
 
 
-def __getattr__(name: str) -> Any:
-    # multiprocessing takes its time, which workers of the other pool have no use for.
-    if name in _OF_PROCESSES:
-        from . import processes
+if not TYPE_CHECKING:  # or checkers would take every name for one that there is
 
-        return getattr(processes, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_OF_PROCESSES})
+    return sorted({*globals(), *_LATER})

@@ -14,8 +14,8 @@ import threading
 
 from .._core import Arena, channel
 from .._outcome import Outcome
+from .._worker import Order
 from ._future import Future
-from ._orders import Order
 
 
 class Calls:

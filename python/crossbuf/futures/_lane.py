@@ -9,18 +9,19 @@ thread  ── create interpreter ── work ──────┬────�
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Literal
 
 from .. import _main, _outcome, interpreters
-from .._core import Arena, _lend, channel
+from .._core import Arena, _hold_openblas, _lend, _release_openblas, channel
 from .._outcome import Outcome
+from .._worker import Order
 from ..errors import Empty, Ended
 from ._calls import Calls
-from ._worker import Setup
 
 _WORK = """
-from crossbuf.futures._worker import work
-work(globals().pop("orders"), globals().pop("report"), globals().pop("setup"))
+from crossbuf._worker import serve
+serve(globals().pop("orders"), globals().pop("report"), globals().pop("setup"))
 """
 
 
@@ -38,14 +39,15 @@ class Plan:
     def __init__(
         self,
         arena: Arena | None,
-        initializer: tuple[object, tuple[object, ...]] | None,
+        initializer: Order | None,
         limit: int | None,
         numpy: Literal["auto"] | bool,
         blas_threads: int | None,
     ) -> None:
         self.arena = arena
         self.initializer = initializer
-        self.setup = Setup(_main.source(), list(sys.argv), limit, numpy, blas_threads)
+        self.setup = _main.source(), list(sys.argv), limit, numpy
+        self.blas_threads = blas_threads
 
 
 class Lane:
@@ -64,15 +66,15 @@ class Lane:
         report, self._reports = channel(arena=self._plan.arena)
         setup, setups = channel(arena=self._plan.arena)
         orders = self._calls.reader.clone()
-        with report, setup, setups, orders, interpreters._create() as interpreter:
-            interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
+        with report, setup, setups, orders, _limited_blas(self._plan.blas_threads), interpreters._create() as interpreter:
+            interpreter._begin()
             interpreter.prepare_main(orders=orders, report=report, setup=setups)
             # Only the interpreter's own ends are open while it works.
             for end in (orders, report, setups):
                 end.close()
-            setup.send(tuple(self._plan.setup))
+            setup.send(self._plan.setup)
             setup.send(self._plan.initializer)
-            _lend(self._settle, lambda: interpreter.exec(_WORK))
+            _lend(self._settle, lambda: interpreter._exec(_WORK))
         if self._failure is not None:
             raise InitializerFailed(self._failure)
 
@@ -89,3 +91,16 @@ class Lane:
             self._calls.settle(serial, outcome)
         elif outcome.error is not None:
             self._failure = outcome.error
+
+
+@contextlib.contextmanager
+def _limited_blas(threads: int | None) -> Iterator[None]:
+    """What a BLAS that workers load is set to; None leaves it. All of them together hold it, so the last one to end gives it back."""
+    if threads is None:
+        yield
+        return
+    _hold_openblas(threads)
+    try:
+        yield
+    finally:
+        _release_openblas()

@@ -55,7 +55,7 @@ fn survey(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Opt
             Part::NdArray if native => match intake::existing(py, state, object.get()) {
                 Ok(array) => found.push_back(Found { ndarray: object, array }),
                 // Elements that are Python objects, say: pickle knows what to do with them.
-                Err(raised) if raised.matches(py, state.errors.not_shareable_class()) => {
+                Err(raised) if state.errors.is_not_shareable(py, &raised) => {
                     drop(raised.take(py));
                     native = false;
                 }

@@ -36,7 +36,7 @@ methods! {
         fast "get" => get, "get($self, /, block=True, timeout=None)\n--\n\nThe next message, as queue.Queue spells it.";
         noargs "get_nowait" => recv_nowait, "get_nowait($self, /)\n--\n\nThe next message if there is one now, as queue.Queue spells it.";
         one "_await_thread" => await_thread, "_await_thread($self, timeout, /)\n--\n\nAs recv, but goes on while the interpreter ends: for what a thread will send or close that is joined then.";
-        noargs "_take" => take, "_take($self, /)\n--\n\nAs recv; returns the number of the message in this channel, whether it could be read, and itself or why not.";
+        noargs "_take" => take, "_take($self, /)\n--\n\nAs recv; returns the number of the message in this channel, whether it could be read, and itself or why not. None at the end.";
         noargs "close" => ends::close, "close($self, /)\n--\n\nCloses this end; calls that wait on it raise Closed. Twice is fine.";
         noargs "clone" => ends::clone, "clone($self, /)\n--\n\nAnother Receiver of the same channel.";
         noargs "qsize" => ends::qsize, "qsize($self, /)\n--\n\nHow many messages were sent and not yet received.";
@@ -80,7 +80,9 @@ fn await_thread(this: Me<'_>, py: Attached<'_>, timeout: Borrowed<'_>) -> PyResu
 /// No message is lost that cannot be read here: its number comes with the exception that says why.
 fn take(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     let state = State::of(py, this)?;
-    let message = waiting::receive(py, state, this.value(), Timeout::Forever, AtExit::GivesUp)?;
+    let Some(message) = waiting::receive_or_end(py, state, this.value(), Timeout::Forever, AtExit::GivesUp)? else {
+        return Ok(Owned::none(py));
+    };
     let serial = Owned::unsigned(py, message.serial())?;
     let (readable, content) = match messages::decode(py, state, message) {
         Ok(content) => (true, content),
@@ -98,12 +100,6 @@ fn recv_within(this: Me<'_>, py: Attached<'_>, timeout: Timeout, at_exit: AtExit
 /// The next message, or the end of the loop. An end that its owner has closed raises: the loop has not seen every message.
 fn next(this: Me<'_>, py: Attached<'_>) -> PyResult<Option<Owned>> {
     let state = State::of(py, this)?;
-    match waiting::receive(py, state, this.value(), Timeout::Forever, AtExit::GivesUp) {
-        Ok(message) => messages::decode(py, state, message).map(Some),
-        Err(raised) if raised.matches(py, state.errors.ended_class()) => {
-            drop(raised.take(py));
-            Ok(None)
-        }
-        Err(raised) => Err(raised),
-    }
+    let message = waiting::receive_or_end(py, state, this.value(), Timeout::Forever, AtExit::GivesUp)?;
+    message.map(|message| messages::decode(py, state, message)).transpose()
 }
