@@ -5,10 +5,6 @@ import time
 from .._core import Receiver, Sender
 
 
-def nothing() -> None:
-    """Has started, and ends."""
-
-
 def seconds_of_import() -> float:
     """Of NumPy, and of nothing else."""
     start = time.perf_counter()

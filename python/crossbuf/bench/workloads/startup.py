@@ -33,12 +33,13 @@ _WORKERS = 4
 def measure(run: Run) -> None:
     """Appends the series of both workloads."""
     with Progress(NAME, 4) as progress:
+        # A builtin: the module of any other function would have to be imported.
         plain: dict[str, Work] = {
             BARE: _bare,
-            SPAWNED: lambda: spawn(idle.nothing).join(),
-            POOLED: lambda: _pooled(idle.nothing),
+            SPAWNED: lambda: spawn(bool).join(),
+            POOLED: lambda: _pooled(bool),
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
-            CHILD: lambda: _child(idle.nothing),
+            CHILD: lambda: _child(bool),
         }
         run.add(NAME, PLAIN, in_turns(plain, run.effort(8, most=40), batches=False))
         progress.advance(1)
