@@ -93,6 +93,10 @@ _LATER: dict[str, tuple[str, ...]] = {
 _MODULES = {name: module for module, names in _LATER.items() for name in names}
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_MODULES})
+
+
 if not TYPE_CHECKING:  # or checkers would take every name for one that there is
 
     def __getattr__(name: str) -> object:
@@ -105,9 +109,7 @@ if not TYPE_CHECKING:  # or checkers would take every name for one that there is
         globals()[name] = found = getattr(import_module(f".{_MODULES[name]}", __name__), name)
         return found
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_MODULES})
+    __all__ = [name for name in __dir__() if not name.startswith("_") and name != "TYPE_CHECKING"]
 
 
 _finders.watch_pickler()
