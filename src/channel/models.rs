@@ -41,7 +41,11 @@ fn wait_until(event: &Event, guarded: &Mutex<u32>, ready: impl Fn(u32) -> bool) 
         }
         let key = event.key();
         drop(guard);
-        assert_eq!(event.wait(key, ALL, &mut wait), Outcome::Ready);
+        let outcome = match event.budget(&wait) {
+            Some(budget) => event.watch(key, budget, &mut wait),
+            None => event.sleep(key, ALL, &mut wait),
+        };
+        assert_eq!(outcome, Outcome::Ready);
     }
 }
 
@@ -156,6 +160,24 @@ fn two_to_two_through_one_place() {
 #[test]
 fn two_to_two_by_rendezvous() {
     two_to_two(Some(0));
+}
+
+/// Receivers that are woken one at a time: each wakes the next one, also when it does not receive again.
+#[test]
+fn who_receives_passes_the_wake_up_on() {
+    explore(2, || {
+        let (core, sending, receiving) = core(None);
+        let receiving = Arc::new(receiving);
+        let receivers = [1, 2].map(|_| {
+            let (core, receiving) = (Arc::clone(&core), Arc::clone(&receiving));
+            thread::spawn(move || core.recv(&receiving, &Patience::ENDLESS).unwrap())
+        });
+        for item in [1, 2] {
+            core.try_send(&sending, item).unwrap();
+        }
+        let received = receivers.map(|receiver| receiver.join().unwrap());
+        assert_eq!(received.iter().sum::<u32>(), 3);
+    });
 }
 
 /// One of two waiting receivers has its end closed; the message still reaches the other.

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 
 use super::calls::answer;
-use super::futex::ALL;
+use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
-use super::lock::{Mutex, MutexGuard, PoisonError};
+use super::lock::{Mutex, MutexGuard, take};
 use super::state::{Admission, State, mask_of};
 use super::wait::{Event, Outcome, Patience, Wait};
 use crate::error::Error;
@@ -157,19 +157,18 @@ impl<T> Core<T> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // No code of others runs under the lock, so a panic there could only be ours, between two complete states.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        take(&self.state)
     }
 
     /// Ends a critical section: whoever can go on now is woken, after the lock is released.
     pub(super) fn release(&self, mut state: MutexGuard<'_, State<T>>) {
         let wake = state.settle();
         drop(state);
-        if wake.receivers > 0 {
-            self.filled.notify(wake.receivers, ALL);
+        if wake.receivers.any {
+            self.filled.notify(wake.receivers.sleepers, ALL);
         }
-        if wake.senders > 0 {
-            self.drained.notify(wake.senders, wake.mask);
+        if wake.senders.any {
+            self.drained.notify(wake.senders.sleepers, wake.mask);
         }
         answer(wake.calls);
     }
@@ -225,12 +224,7 @@ impl<T: Cargo> Core<T> {
             if self.capacity == Some(0) {
                 return self.offer(state, gate, item, &mut wait);
             }
-            state.sending.enter();
-            let key = self.drained.key();
-            self.release(state);
-            outcome = self.drained.wait(key, ALL, &mut wait);
-            state = self.lock();
-            state.sending.leave();
+            (state, outcome) = self.wait(state, Side::Sending, ALL, &mut wait);
         }
     }
 
@@ -244,12 +238,7 @@ impl<T: Cargo> Core<T> {
                 Err(Absence::Empty) => match Absence::of(outcome) {
                     Some(why) => Err(why),
                     None => {
-                        state.receiving.enter();
-                        let key = self.filled.key();
-                        self.release(state);
-                        outcome = self.filled.wait(key, ALL, &mut wait);
-                        state = self.lock();
-                        state.receiving.leave();
+                        (state, outcome) = self.wait(state, Side::Receiving, ALL, &mut wait);
                         continue;
                     }
                 },
@@ -260,15 +249,37 @@ impl<T: Cargo> Core<T> {
         }
     }
 
+    /// Waits for news of that side, once: looks for it, or sleeps.
+    fn wait<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State<T>>,
+        side: Side,
+        mask: Mask,
+        wait: &mut Wait<'_>,
+    ) -> (MutexGuard<'s, State<T>>, Outcome) {
+        let event = match side {
+            Side::Sending => &self.drained,
+            Side::Receiving => &self.filled,
+        };
+        let budget = if state.waiters(side).may_look() { event.budget(wait) } else { None };
+        state.waiters(side).enter(budget.is_some());
+        let key = event.key();
+        self.release(state);
+        let outcome = match budget {
+            Some(budget) => event.watch(key, budget, wait),
+            None => event.sleep(key, mask, wait),
+        };
+        let mut state = self.lock();
+        state.waiters(side).leave(budget.is_some());
+        (state, outcome)
+    }
+
     /// Leaves the message in the queue until it is taken, or takes it back.
     fn offer<'s>(&'s self, mut state: MutexGuard<'s, State<T>>, gate: &Gate, item: T, wait: &mut Wait<'_>) -> Result<u64, Refused<T>> {
         let serial = state.push(item, true, self);
-        state.sending.enter();
         loop {
-            let key = self.drained.key();
-            self.release(state);
-            let outcome = self.drained.wait(key, mask_of(serial), wait);
-            state = self.lock();
+            let outcome;
+            (state, outcome) = self.wait(state, Side::Sending, mask_of(serial), wait);
             let why = match Refusal::of(outcome) {
                 _ if gate.is_closed() => Some(Refusal::Closed),
                 _ if state.is_broken() => Some(Refusal::Broken),
@@ -279,7 +290,6 @@ impl<T: Cargo> Core<T> {
             }
             // A message that was taken was sent, whatever else has happened since.
             let (back, _) = state.withdraw_offer(serial, self);
-            state.sending.leave();
             self.release(state);
             return back.zip(why).map_or(Ok(serial), |(item, why)| Err(Refused { item, why }));
         }

@@ -28,7 +28,8 @@ const OFTEN: u32 = 16;
 const RARELY: u32 = 1024;
 
 /// With a single processor the other side cannot run while we look.
-static WORTHWHILE: LazyLock<bool> = LazyLock::new(|| !cfg!(loom) && std::thread::available_parallelism().is_ok_and(|n| n.get() > 1));
+pub(super) static WORTHWHILE: LazyLock<bool> =
+    LazyLock::new(|| !cfg!(loom) && std::thread::available_parallelism().is_ok_and(|n| n.get() > 1));
 
 /// The budget of one place where threads wait.
 #[derive(Debug)]
@@ -41,8 +42,19 @@ pub(crate) struct Spin {
     interval: AtomicU32,
 }
 
+/// So many pauses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget(u32);
+
+/// Leaves the line of the cache alone where nothing changes.
+fn set(counter: &AtomicU32, value: u32) {
+    if counter.load(Ordering::Relaxed) != value {
+        counter.store(value, Ordering::Relaxed);
+    }
+}
+
 /// How many pause instructions fit into that time, by the quickest of some samples: in others the thread was interrupted.
-fn pauses_in(time: Duration) -> u32 {
+pub(super) fn pauses_in(time: Duration) -> u32 {
     const SAMPLE: u32 = 256;
     let sample = || {
         let start = Instant::now();
@@ -68,11 +80,24 @@ impl Spin {
 
     /// Looks at `ready` until it holds or the budget is spent; always at least once.
     pub(crate) fn until(&self, ready: impl Fn() -> bool) -> bool {
-        if ready() {
-            return true;
+        ready() || self.budget().is_some_and(|budget| self.look(budget, ready))
+    }
+
+    /// What the next wait may spend, if anything.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        if cfg!(loom) {
+            return Some(Budget(1));
         }
         let budget = self.take();
-        let mut outlook = if budget > 0 { look_out() } else { None };
+        (budget > 0).then_some(Budget(budget))
+    }
+
+    /// Looks at `ready` until it holds or the budget is spent. In a model, which knows no time, it looks once.
+    pub(crate) fn look(&self, Budget(budget): Budget, ready: impl Fn() -> bool) -> bool {
+        if cfg!(loom) {
+            return ready();
+        }
+        let mut outlook = look_out();
         for pause in 0..budget {
             std::hint::spin_loop();
             if let Some(outlook) = &mut outlook
@@ -81,15 +106,13 @@ impl Spin {
                 outlook.look();
             }
             if ready() {
-                self.budget.store(budget.saturating_mul(2).min(*MOST), Ordering::Relaxed);
-                self.interval.store(OFTEN, Ordering::Relaxed);
+                set(&self.budget, budget.saturating_mul(2).min(*MOST));
+                set(&self.interval, OFTEN);
                 return true;
             }
         }
-        if budget > 0 {
-            // Not a quarter of what was spent: a try spends more than the budget, and one in vain leaves nothing.
-            self.budget.store(self.budget.load(Ordering::Relaxed) / 4, Ordering::Relaxed);
-        }
+        // Not a quarter of what was spent: a try spends more than the budget, and one in vain leaves nothing.
+        self.budget.store(self.budget.load(Ordering::Relaxed) / 4, Ordering::Relaxed);
         false
     }
 

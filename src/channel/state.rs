@@ -5,11 +5,11 @@
 //! [`State::settle`], which restores
 //!
 //! ```text
-//! promised + turns >= min(ready, waiting threads + calls in line + turns)
+//! promised + turns >= min(ready, waiting threads + calls in line + turns, a few)
 //! ```
 //!
 //! where `ready` says how many could go on: receivers, one for each message; senders, one for each free place; all of them once
-//! there is nothing more to wait for. A woken thread gives its promise back under the lock before it looks at the queue, and a call its turn.
+//! there is nothing more to wait for, and then not only a few. A woken thread gives its promise back under the lock before it looks at the queue, and a call its turn.
 //! So one that gives up, or finds its message taken by somebody quicker, leaves the sums right, and the next `settle` wakes another.
 //! A turn on record belongs to a call that will still look, pass it on, or be dismissed with its end.
 //!
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::queue::Core;
-use super::waiters::{Line, Waiters, Waker};
+use super::waiters::{Line, Rouse, Waiters, Waker};
 
 /// A queue that has run empty keeps room for so many messages; more is given back.
 const KEPT: usize = 1024;
@@ -40,8 +40,8 @@ struct Entry<T> {
 /// Whom to wake once the lock is released.
 #[derive(Debug)]
 pub(crate) struct Wake {
-    pub(crate) receivers: u32,
-    pub(crate) senders: u32,
+    pub(crate) receivers: Rouse,
+    pub(crate) senders: Rouse,
     /// The senders meant.
     pub(crate) mask: Mask,
     pub(crate) calls: Vec<Arc<dyn Waker>>,
@@ -201,7 +201,7 @@ impl<T> State<T> {
         let calls = std::mem::take(&mut self.answered);
         match Mask::new(std::mem::take(&mut self.taken)) {
             // Bits may be shared, so each sleeper under them looks whether its own offer was taken.
-            Some(mask) if !everyone => Wake { receivers, senders: u32::MAX, mask, calls },
+            Some(mask) if !everyone => Wake { receivers, senders: Rouse { any: true, sleepers: u32::MAX }, mask, calls },
             _ => Wake { receivers, senders, mask: ALL, calls },
         }
     }

@@ -4,15 +4,18 @@
 //! waiter                                   notifier
 //! lock; not ready; key = event.key()       lock; make ready
 //! unlock                                   unlock
-//! event.wait(key)                          event.notify(n)
+//! event.watch(key)                         event.notify(n)
 //!    look at the epoch for a while            epoch + 1
-//!    parked + 1, fence                        fence
-//!    sleep while epoch == key                 parked > 0: wake n
+//! or event.sleep(key)                         fence
+//!    parked + 1, fence                        n, parked > 0: wake n
+//!    sleep while epoch == key
 //! ```
 //!
 //! A wake-up is never lost. If the notifier's lock came first, the waiter saw that the condition holds. If the waiter's came
 //! first, its key is older than the notifier's epoch: it notices either while it looks or when the kernel compares. And if it
 //! sleeps already, the two fences say that the notifier sees it parked. Nobody parked: no system call.
+//!
+//! Whoever has looked in vain takes the lock again before it sleeps, so that those who hold it know who looks and who sleeps.
 //!
 //! A wake-up may be spurious, so waiters look at the condition again, under the lock.
 
@@ -20,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use super::futex::{Futex, Mask, Sleep};
 use super::outlook::listen;
-use super::spin::Spin;
+use super::spin::{Budget, Spin};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
 /// How long a wait may last, and what else may end it.
@@ -45,7 +48,7 @@ impl Patience<'_> {
 
     /// Starts the clock.
     pub(crate) fn begin(&self) -> Wait<'_> {
-        Wait { patience: self, slice_end: None }
+        Wait { patience: self, slice_end: None, has_looked: false }
     }
 }
 
@@ -68,6 +71,8 @@ pub(crate) struct Wait<'p> {
     patience: &'p Patience<'p>,
     /// Set when the call first goes to sleep: calls that need not sleep never read the clock.
     slice_end: Option<Instant>,
+    /// It has looked in vain since it last slept.
+    has_looked: bool,
 }
 
 impl Wait<'_> {
@@ -127,14 +132,26 @@ impl Event {
         Key(self.epoch.get())
     }
 
-    /// Waits for a notification later than `key` which is meant for `mask`.
-    pub(crate) fn wait(&self, key: Key, mask: Mask, wait: &mut Wait<'_>) -> Outcome {
+    /// How long that call should look before it sleeps, if at all.
+    pub(crate) fn budget(&self, wait: &Wait<'_>) -> Option<Budget> {
+        if wait.has_looked { None } else { self.spin.budget() }
+    }
+
+    /// Looks for a notification later than `key`, for so long. Also when none came the call goes on: it sleeps the next time.
+    pub(crate) fn watch(&self, key: Key, budget: Budget, wait: &mut Wait<'_>) -> Outcome {
         if let Some(over) = wait.over() {
             return over;
         }
-        if self.spin.until(|| self.epoch.get() != key.0) {
-            return Outcome::Ready;
+        wait.has_looked = !self.spin.look(budget, || self.epoch.get() != key.0);
+        Outcome::Ready
+    }
+
+    /// Sleeps until a notification later than `key` which is meant for `mask`.
+    pub(crate) fn sleep(&self, key: Key, mask: Mask, wait: &mut Wait<'_>) -> Outcome {
+        if let Some(over) = wait.over() {
+            return over;
         }
+        wait.has_looked = false;
         let (time, meaning) = wait.limit();
         self.parked.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
@@ -156,7 +173,7 @@ impl Event {
         self.epoch.advance();
         // Pairs with the fence in `wait`.
         fence(Ordering::SeqCst);
-        if self.parked.load(Ordering::Relaxed) > 0 {
+        if count > 0 && self.parked.load(Ordering::Relaxed) > 0 {
             self.epoch.wake(count, mask);
         }
     }

@@ -1,7 +1,8 @@
 //! Those who wait on one side of a channel: threads, and calls.
 //!
-//! A *thread* sleeps at the event of its side; here it only counts. A *call* waits for somebody who has no thread to spare, such as a server
-//! that waits for many peers at once: it stands in line with a [`Waker`], which tells that somebody to try again.
+//! A *thread* looks for news at the event of its side for a while, and then sleeps there; here it only counts. A *call* waits for somebody
+//! who has no thread to spare, such as a server that waits for many peers at once: it stands in line with a [`Waker`], which tells that
+//! somebody to try again.
 //!
 //! ```text
 //!         enter              promised                 leave
@@ -10,6 +11,9 @@
 //!         call               woken                    give_back
 //! ```
 //!
+//! Who looks sees news without a system call, so those are told first. Only a few are woken at a time: each that has looked at the queue
+//! and leaves something there has the next one woken.
+//!
 //! When both wait, threads and calls take turns, so neither starve. A turn is noted under the end that the call was made on. Closing the end
 //! passes it on, so a peer that dies takes no turn with it. Whatever tries on the same end gives one turn back, whichever of them it
 //! is: there may be fewer on record than under way, which at worst wakes somebody for nothing, but never more, which would
@@ -17,9 +21,16 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::gate::Gate;
+
+/// So many threads of one side may look for news, and so many may be waking up, at a time: the other side needs CPUs as well. More would
+/// take these from those who have something to do, to find that somebody else was quicker.
+pub(super) static AT_ONCE: LazyLock<usize> = LazyLock::new(|| {
+    let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get());
+    if cfg!(loom) { 1 } else { (cpus / 2).max(1) }
+});
 
 /// Tells somebody who waits without a thread to try again.
 pub(crate) trait Waker: Send + Sync + Debug {
@@ -75,11 +86,23 @@ impl Line {
     }
 }
 
+/// Which threads of a side to wake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rouse {
+    /// Whether there is news at all.
+    pub(crate) any: bool,
+    /// How many of those asleep.
+    pub(crate) sleepers: u32,
+}
+
 /// The threads and calls of one side that wait.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     /// Threads.
     waiting: usize,
+    /// Of these, threads that look for news before they sleep, and to whom no wake-up was promised yet. Never more than look: it counts
+    /// those who began, less those promised to and those who ended.
+    looking: usize,
     /// Wake-ups of threads under way, never more than `waiting`.
     promised: usize,
     /// An end was closed, or everyone is to look up: all threads are woken once, whatever there is for them.
@@ -100,15 +123,24 @@ impl Waiters {
         self.waiting + self.line.len() + self.turns.len()
     }
 
-    /// A thread starts to wait.
-    pub(super) fn enter(&mut self) {
+    /// A thread starts to wait, looking for news or asleep.
+    pub(super) fn enter(&mut self, looks: bool) {
         self.waiting += 1;
+        self.looking += usize::from(looks);
     }
 
-    /// A thread is awake, to look for itself.
-    pub(super) fn leave(&mut self) {
+    /// A thread is awake, to look at the queue for itself.
+    pub(super) fn leave(&mut self, looked: bool) {
         self.waiting -= 1;
+        if looked {
+            self.looking = self.looking.saturating_sub(1);
+        }
         self.promised = self.promised.saturating_sub(1).min(self.waiting);
+    }
+
+    /// Whether one more thread may look for news before it sleeps.
+    pub(super) fn may_look(&self) -> bool {
+        self.looking < *AT_ONCE
     }
 
     /// Puts a call in line.
@@ -155,15 +187,18 @@ impl Waiters {
         self.line.dismiss(gate)
     }
 
-    /// Gives turns until there is one for each of `ready`, or everyone has one. Adds the calls to `answered`, and gives how many threads to wake.
-    pub(super) fn promise(&mut self, ready: usize, answered: &mut Vec<Arc<dyn Waker>>) -> u32 {
+    /// Gives turns until there is one for each of `ready`, or everyone has one; to threads only so many at a time. Adds the calls to
+    /// `answered`, and tells which threads to wake.
+    pub(super) fn promise(&mut self, ready: usize, answered: &mut Vec<Arc<dyn Waker>>) -> Rouse {
         let before = self.promised;
         if std::mem::take(&mut self.stirred) {
             self.promised = self.waiting;
         }
+        // When there is nothing more to wait for, nobody passes anything on.
+        let most = if ready == usize::MAX { self.waiting } else { self.waiting.min(*AT_ONCE).max(self.promised) };
         let mut missing = ready.saturating_sub(self.promised + self.turns.len());
         while missing > 0 && self.line.len() > 0 {
-            if self.promised < self.waiting && !self.call_next {
+            if self.promised < most && !self.call_next {
                 self.promised += 1;
             } else if let Some(call) = self.line.0.pop_front() {
                 self.turns.push(call.gate);
@@ -172,7 +207,11 @@ impl Waiters {
             self.call_next = !self.call_next;
             missing -= 1;
         }
-        self.promised += missing.min(self.waiting - self.promised);
-        u32::try_from(self.promised - before).unwrap_or(u32::MAX)
+        self.promised += missing.min(most - self.promised);
+        let woken = self.promised - before;
+        // Who looks sees it for itself.
+        let seeing = woken.min(self.looking);
+        self.looking -= seeing;
+        Rouse { any: woken > 0, sleepers: u32::try_from(woken - seeing).unwrap_or(u32::MAX) }
     }
 }

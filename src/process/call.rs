@@ -65,7 +65,7 @@ impl Call {
             }
             let key = self.event.key();
             drop(reply);
-            outcome = self.event.wait(key, ALL, &mut wait);
+            outcome = self.event.sleep(key, ALL, &mut wait);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{await_waiters, number};
 use crate::channel::calls::{Lent, Unreceived, Unsent};
 use crate::channel::gate::Gate;
 use crate::channel::queue::{Absence, Refusal};
-use crate::channel::waiters::{CallKey, Waiters, Waker};
+use crate::channel::waiters::{AT_ONCE, CallKey, Rouse, Waiters, Waker};
 use crate::channel::{Message, RecvError, Value, channel};
 use crate::sync::Ordering;
 use crate::sync::of_process::AtomicUsize;
@@ -122,14 +122,37 @@ fn threads_and_calls_take_turns() {
     let gate = Gate::new(1, false);
     let waker = Count::new();
     for _ in 0..4 {
-        waiters.enter();
+        waiters.enter(false);
         waiters.call(&gate, Arc::<Count>::clone(&waker));
     }
     let mut answered = Vec::new();
-    // Ready for one more each time: nobody has looked yet.
-    let threads: Vec<u32> = (1..=9).map(|ready| waiters.promise(ready, &mut answered)).collect();
+    let threads = [(); 9].map(|()| {
+        let Rouse { sleepers, .. } = waiters.promise(1, &mut answered);
+        if sleepers == 1 {
+            waiters.leave(false)
+        } else {
+            waiters.give_back(&gate)
+        }
+        sleepers
+    });
     assert_eq!(threads, [1, 0, 1, 0, 1, 0, 1, 0, 0]);
     assert_eq!(answered.len(), 4);
+}
+
+#[test]
+fn few_threads_are_woken_at_a_time_and_who_looks_is_told_first() {
+    let mut waiters = Waiters::default();
+    waiters.enter(true);
+    (0..*AT_ONCE + 1).for_each(|_| waiters.enter(false));
+    let woken = |waiters: &mut Waiters, ready| {
+        let Rouse { any, sleepers } = waiters.promise(ready, &mut Vec::new());
+        (any, sleepers as usize)
+    };
+    assert_eq!(woken(&mut waiters, 100), (true, *AT_ONCE - 1));
+    assert_eq!(woken(&mut waiters, 100), (false, 0), "nobody has looked yet");
+    waiters.leave(true);
+    assert_eq!(woken(&mut waiters, 100), (true, 1));
+    assert_eq!(woken(&mut waiters, usize::MAX), (true, 1), "there is nothing more to wait for");
 }
 
 #[test]
