@@ -4,6 +4,10 @@
 //! processor which the other side may need. So the budget doubles with each success, falls to a quarter with each failure, and
 //! once it is nothing, a wait now and then tries again: after 16 waits, and after twice as many with each try in vain.
 //!
+//! Who was woken from the very processor that it runs on will hardly see anything by looking: the other side waits for that processor. Then
+//! a try comes only once in so many waits that the 99.9th percentile of a round trip does not show it; it is needed all the same, as it
+//! may have the system move one of the two.
+//!
 //! The first look and each such try are as long as allowed, for they must outlast the waking of a peer that sleeps. Two threads
 //! that both look too briefly for that would go on sleeping in turns, and never learn that looking pays.
 //!
@@ -26,6 +30,10 @@ const GLANCES: u32 = 4;
 /// With no budget left, one wait in so many looks all the same: at first, and at the rarest.
 const OFTEN: u32 = 16;
 const RARELY: u32 = 1024;
+/// The same for a wait on the processor from which it was woken.
+const BESIDE: u32 = 16 * RARELY;
+/// Nobody was woken yet.
+const NOWHERE: u32 = u32::MAX;
 
 /// With a single processor the other side cannot run while we look.
 pub(super) static WORTHWHILE: LazyLock<bool> =
@@ -40,6 +48,8 @@ pub(crate) struct Spin {
     skipped: AtomicU32,
     /// The next try comes after so many.
     interval: AtomicU32,
+    /// The processor from which a sleeper was woken last.
+    woken_from: AtomicU32,
 }
 
 /// So many pauses.
@@ -51,6 +61,11 @@ fn set(counter: &AtomicU32, value: u32) {
     if counter.load(Ordering::Relaxed) != value {
         counter.store(value, Ordering::Relaxed);
     }
+}
+
+/// The processor on which this thread runs.
+fn here() -> u32 {
+    if cfg!(loom) { 0 } else { u32::try_from(rustix::thread::sched_getcpu()).unwrap_or(0) }
 }
 
 /// How many pause instructions fit into that time, by the quickest of some samples: in others the thread was interrupted.
@@ -68,14 +83,19 @@ pub(super) fn pauses_in(time: Duration) -> u32 {
 
 impl Default for Spin {
     fn default() -> Spin {
-        Spin { budget: AtomicU32::new(*MOST), skipped: AtomicU32::new(0), interval: AtomicU32::new(OFTEN) }
+        Spin {
+            budget: AtomicU32::new(*MOST),
+            skipped: AtomicU32::new(0),
+            interval: AtomicU32::new(OFTEN),
+            woken_from: AtomicU32::new(NOWHERE),
+        }
     }
 }
 
 impl Spin {
     /// Never looks more than once.
     pub(crate) fn never() -> Spin {
-        Spin { budget: AtomicU32::new(0), skipped: AtomicU32::new(0), interval: AtomicU32::new(u32::MAX) }
+        Spin { budget: AtomicU32::new(0), interval: AtomicU32::new(u32::MAX), ..Spin::default() }
     }
 
     /// Looks at `ready` until it holds or the budget is spent; always at least once.
@@ -116,6 +136,16 @@ impl Spin {
         false
     }
 
+    /// This thread wakes one that sleeps.
+    pub(crate) fn wakes(&self) {
+        set(&self.woken_from, here());
+    }
+
+    /// Whether this thread runs where the last sleeper was woken from.
+    fn is_beside(&self) -> bool {
+        self.woken_from.load(Ordering::Relaxed) == here()
+    }
+
     /// What this wait may spend.
     fn take(&self) -> u32 {
         let budget = self.budget.load(Ordering::Relaxed);
@@ -127,7 +157,7 @@ impl Spin {
         }
         let interval = self.interval.load(Ordering::Relaxed);
         let skipped = self.skipped.load(Ordering::Relaxed) + 1;
-        if skipped < interval {
+        if skipped < interval || (skipped < BESIDE && self.is_beside()) {
             self.skipped.store(skipped, Ordering::Relaxed);
             return 0;
         }
@@ -168,6 +198,18 @@ mod tests {
             }
             assert_eq!(looks.get(), interval + *MOST, "one look each, and one try");
         }
+    }
+
+    #[test]
+    fn hardly_ever_tries_where_it_was_woken_from() {
+        let beside = Spin { budget: AtomicU32::new(0), ..Spin::default() };
+        let tries = (0..BESIDE).filter(|_| {
+            // Each time, as the system may move this thread.
+            beside.wakes();
+            beside.take() > 0
+        });
+        let tries = tries.count();
+        assert!(tries < 10, "{tries} of {BESIDE}, and not once in {RARELY}");
     }
 
     #[test]

@@ -174,6 +174,9 @@ impl Event {
         // Pairs with the fence in `wait`.
         fence(Ordering::SeqCst);
         if count > 0 && self.parked.load(Ordering::Relaxed) > 0 {
+            if !cfg!(loom) {
+                self.spin.wakes();
+            }
             self.epoch.wake(count, mask);
         }
     }
