@@ -1,6 +1,7 @@
 //! A request that waits for its answer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use super::wire::Verdict;
 use crate::channel::{ALL, Attachment, Event, Message, Outcome, Patience};
@@ -25,25 +26,40 @@ pub(super) enum Reply {
 /// One request. Whoever made it waits here, the server's thread fills it.
 #[derive(Debug)]
 pub(super) struct Call {
-    reply: Mutex<Option<Reply>>,
+    answer: Mutex<Answer>,
     filled: AtomicBool,
     event: Event,
 }
 
+#[derive(Debug, Default)]
+struct Answer {
+    reply: Option<Reply>,
+    /// Who waits for it.
+    waiter: Option<ThreadId>,
+}
+
 impl Call {
     pub(super) fn new() -> Arc<Call> {
-        Arc::new(Call { reply: Mutex::new(None), filled: AtomicBool::new(false), event: Event::without_looking() })
+        Arc::new(Call { answer: Mutex::default(), filled: AtomicBool::new(false), event: Event::without_looking() })
     }
 
     pub(super) fn is_filled(&self) -> bool {
         self.filled.load(Ordering::Relaxed) // a hint: who relies on it takes the lock
     }
 
+    fn answer(&self) -> MutexGuard<'_, Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Called once.
     pub(super) fn fill(&self, reply: Reply) {
-        *self.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
+        let mut answer = self.answer();
+        answer.reply = Some(reply);
+        // Whoever waits reads what comes meanwhile, and is awake when it finds its own answer.
+        let sleeps = answer.waiter != Some(thread::current().id());
+        drop(answer);
         self.filled.store(true, Ordering::Relaxed);
-        self.event.notify(1, ALL);
+        self.event.notify(u32::from(sleeps), ALL);
     }
 
     /// Has whoever waits look at its flag again.
@@ -56,15 +72,16 @@ impl Call {
         let mut wait = patience.begin();
         let mut outcome = Outcome::Ready;
         loop {
-            let mut reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(reply) = reply.take() {
+            let mut answer = self.answer();
+            if let Some(reply) = answer.reply.take() {
                 return Ok(reply);
             }
+            answer.waiter = Some(thread::current().id());
             if outcome != Outcome::Ready {
                 return Err(outcome);
             }
             let key = self.event.key();
-            drop(reply);
+            drop(answer);
             outcome = self.event.sleep(key, ALL, &mut wait);
         }
     }

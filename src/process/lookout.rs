@@ -8,7 +8,8 @@
 //! 1                        the server's thread                      the writer sends a packet through the socket
 //! ```
 //! A bell says 0 only as long as somebody looks who has set it to 0, or was rung and has not read yet. Each of them sets it to 1 in the end,
-//! and reads what came before that; so does who stops to sleep on it, and nobody else takes a 2 away. So it does not matter who attends
+//! and reads what came before that; so does who stops to sleep on it, and nobody else takes a 2 away. Who sleeps on it sets it to 0 while it
+//! reads, and to 2 again before it looks for the last time. So it does not matter who attends
 //! to which conversations at the same time: at worst a bell says 1 while somebody looks, and the server's thread is woken for nothing.
 
 use std::sync::Arc;
@@ -69,6 +70,11 @@ impl Attention {
         self.peers.iter().filter_map(|peer| peer.lane.get()).map(Lane::incoming)
     }
 
+    /// What is left in the ring of a conversation that is over stays there.
+    fn has_news(&self) -> bool {
+        self.peers.iter().any(|peer| peer.has_news() && !peer.is_gone())
+    }
+
     fn read(&self) {
         self.peers.iter().for_each(|peer| peer.glance_at_news(self.here));
     }
@@ -106,13 +112,17 @@ impl Listen for Listener {
         let Some(attention) = &self.0 else { return Sleep::Woken };
         let until = time.and_then(|time| Instant::now().checked_add(time));
         loop {
+            // What comes while this reads needs no wake-up: it looks again before it sleeps.
+            attention.peers.iter().for_each(|peer| peer.stop_listening());
+            while word.load(Ordering::Relaxed) == seen && attention.has_news() {
+                attention.read();
+            }
             attention.rings().for_each(|ring| ring.listen());
             fence(Ordering::SeqCst); // pairs with the one in `Ring::must_ring`: the writer sees the bell, or we see the packet
             if word.load(Ordering::Relaxed) != seen {
                 return Sleep::Woken;
             }
-            if attention.peers.iter().any(|peer| peer.has_news()) {
-                attention.read();
+            if attention.has_news() {
                 continue;
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));

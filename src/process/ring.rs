@@ -370,6 +370,38 @@ pub(super) mod models {
         });
     }
 
+    /// It reads while nobody has to wake it, and looks once more before it sleeps.
+    #[test]
+    fn a_listener_does_not_sleep_beside_a_packet() {
+        loom::model(|| {
+            let memory = Memory::new();
+            let writer = thread::spawn({
+                let memory = memory.clone();
+                move || {
+                    for _ in 0..2 {
+                        assert!(memory.ring().write(None));
+                        memory.ring().must_ring();
+                    }
+                }
+            });
+            let (ring, mut read) = (memory.ring(), 0);
+            loop {
+                ring.stop_listening();
+                while ring.next(&mut Vec::new()) == Next::Elsewhere {
+                    read += 1;
+                }
+                ring.listen();
+                fence(Ordering::SeqCst); // as the one in `Listener`
+                if !ring.has_next() {
+                    break;
+                }
+            }
+            writer.join().unwrap();
+            // The kernel compares the bell before it lets anybody sleep, and whoever sets it to 0 wakes those who sleep.
+            assert!(read == 2 || memory.bell.load(Ordering::Relaxed) != LISTENED, "sleeps beside a packet");
+        });
+    }
+
     #[test]
     fn a_packet_is_read_as_it_was_written_or_not_yet() {
         loom::model(|| {
