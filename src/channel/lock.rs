@@ -31,14 +31,21 @@ mod patient {
     /// threads that use a channel at the same time then have it for a few messages each, and not for one, which would carry the lines of the
     /// cache that it guards to and fro.
     pub(super) fn take<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-        for step in [0, *STEP, 2 * *STEP, 4 * *STEP] {
-            (0..step).for_each(|_| std::hint::spin_loop());
-            match mutex.try_lock() {
-                Ok(guard) => return Some(guard),
-                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
+        now(mutex).or_else(|| {
+            let step = *STEP;
+            [step, 2 * step, 4 * step].into_iter().find_map(|step| {
+                (0..step).for_each(|_| std::hint::spin_loop());
+                now(mutex)
+            })
+        })
+    }
+
+    /// Takes the lock if nobody has it.
+    fn now<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+        match mutex.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
-        None
     }
 }

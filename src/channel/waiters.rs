@@ -191,7 +191,11 @@ impl Waiters {
     /// `answered`, and tells which threads to wake.
     pub(super) fn promise(&mut self, ready: usize, answered: &mut Vec<Arc<dyn Waker>>) -> Rouse {
         let before = self.promised;
-        if std::mem::take(&mut self.stirred) {
+        let stirred = std::mem::take(&mut self.stirred);
+        if self.waiting == 0 && self.line.len() == 0 {
+            return Rouse { any: false, sleepers: 0 };
+        }
+        if stirred {
             self.promised = self.waiting;
         }
         // When there is nothing more to wait for, nobody passes anything on.
