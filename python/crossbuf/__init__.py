@@ -115,5 +115,6 @@ if not TYPE_CHECKING:  # or checkers would take every name for one that there is
 _finders.watch_pickler()
 if _interpreter_id() == 0:
     from . import _forks
+    from . import errors as errors  # a process that has given up its rights could not import them any more
 
     _forks.watch()

@@ -4,13 +4,8 @@ from typing import Any
 
 from ... import _core
 from ...workers import spawn
-from .. import serving
+from .. import serving, workers
 from .route import PROCESSES, Route, plain
-
-
-def receiver(inbox: _core.Receiver, outbox: _core.Sender) -> None:
-    """What the interpreter or process does."""
-    serving.serve(inbox.recv, outbox.send)
 
 
 class _Channels(Route):
@@ -20,9 +15,10 @@ class _Channels(Route):
         self._arena = _core.Arena()
         self._there, inbox = _core.channel(arena=self._arena)
         outbox, self._back = _core.channel()
+        # Its ends are its own from here on: when it is gone, these channels say so.
         with inbox, outbox:
             self._receiver = self._start(inbox, outbox)
-            self.ping()
+        self.ping()
 
     def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
         raise NotImplementedError
@@ -49,14 +45,14 @@ class _Interpreter(_Channels):
     place = "interpreter"
 
     def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
-        return spawn(receiver, inbox, outbox)
+        return spawn(workers.serve, inbox, outbox)
 
 
 class _Process(_Channels):
     place = "process"
 
     def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
-        process = PROCESSES.Process(target=receiver, args=(inbox, outbox), daemon=True)
+        process = PROCESSES.Process(target=workers.serve, args=(inbox, outbox), daemon=True)
         process.start()
         return process
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ... import _core
 from ..._progress import Progress
 from ...workers import spawn
+from .. import workers
 from ..record import Series
 from ..routes import ROUTES, Refused, Route
 from ..run import Run
@@ -56,7 +57,7 @@ class CalledFutex(Route):
     def __init__(self) -> None:
         # No word was ever raised so far: waiting for another value returns the one that it has.
         self._seen = _core._floor_wait(1, _MOST)
-        self._receiver = spawn(_answer, _core._floor_wait(0, _MOST))
+        self._receiver = spawn(workers.answer_by_futex, _core._floor_wait(0, _MOST))
         self.ping()
 
     def send(self, question: str, payload: object) -> None:
@@ -73,12 +74,6 @@ class CalledFutex(Route):
         # Two at once are the end.
         _core._floor_post(0, 2)
         self._receiver.join()
-
-
-def _answer(seen: int) -> None:
-    while (now := _core._floor_wait(0, seen)) == seen + 1:
-        seen = now
-        _core._floor_post(1, 1)
 
 
 def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float, *, floors: bool) -> None:

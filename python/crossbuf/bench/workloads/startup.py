@@ -11,7 +11,7 @@ from ... import _core, interpreters, isolation
 from ..._progress import Progress
 from ...futures import InterpreterPoolExecutor
 from ...workers import spawn
-from .. import idle
+from .. import workers
 from ..record import Series
 from ..run import Run
 from ..sampling import Samples, Work, in_turns
@@ -46,10 +46,10 @@ def measure(run: Run) -> None:
         isolated = isolation.obstacle("numpy") is None
         numpy: dict[str, Work] = {
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "import numpy"]),
-            CHILD: lambda: _child(idle.seconds_of_import),
+            CHILD: lambda: _child(workers.seconds_of_import),
         }
         if isolated:
-            numpy |= {SPAWNED: lambda: spawn(idle.seconds_of_import).join(), POOLED: lambda: _pooled(idle.seconds_of_import)}
+            numpy |= {SPAWNED: lambda: spawn(workers.seconds_of_import).join(), POOLED: lambda: _pooled(workers.seconds_of_import)}
         run.add(NAME, NUMPY, in_turns(numpy, run.effort(8, most=30), batches=False))
         progress.advance(1)
         _imports(run, isolated)
@@ -84,7 +84,7 @@ def _imports(run: Run, isolated: bool) -> None:
     for _ in run.effort(6, most=30).rounds():
         samples[PROCESS].append(float(subprocess.check_output([sys.executable, "-c", _IMPORT])))
         if isolated:
-            samples[SPAWNED].append(spawn(idle.seconds_of_import).join())
+            samples[SPAWNED].append(spawn(workers.seconds_of_import).join())
     run.add(NAME, IMPORT, {name: Samples(seconds, 1) for name, seconds in samples.items()})
 
 
@@ -104,15 +104,15 @@ def _memory(run: Run, isolated: bool) -> None:
 def _interpreters() -> Iterator[None]:
     go, wait = _core.channel()
     ready, count = _core.channel()
-    workers = [spawn(idle.idle, ready, wait) for _ in range(_WORKERS)]
-    for _ in workers:
+    crew = [spawn(workers.idle, ready, wait) for _ in range(_WORKERS)]
+    for _ in crew:
         count.recv()
     try:
         yield
     finally:
         go.close()
         wait.close()
-        for worker in workers:
+        for worker in crew:
             worker.join()
 
 

@@ -3,13 +3,12 @@
 A message is one int, and 1024 may wait. All are ready before the clock runs, from the first one's start to the last one's end.
 """
 
-import itertools
-import time
 from typing import Any, NamedTuple
 
 from ... import _core
 from ..._progress import Progress
 from ...workers import spawn
+from .. import workers
 from ..record import Series
 from ..routes.route import PROCESSES as CONTEXT
 from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
@@ -63,14 +62,14 @@ def _seconds(name: str, place: str, pairs: int, each: int) -> float:
     report, reports = _core.channel()
     leave, left = _core.channel()
     arguments = [(operation, end, each, ready, gone, report, left) for operation, end in ((put[1], put[0]), (get[1], get[0]))] * pairs
-    workers = [_start(place, call) for call in arguments]
-    for _ in workers:
+    crew = [_start(place, call) for call in arguments]
+    for _ in crew:
         all_ready.recv()
-    for _ in workers:
+    for _ in crew:
         go.send(None)
-    times = [reports.recv() for _ in workers]
+    times = [reports.recv() for _ in crew]
     leave.close()
-    for worker in workers:
+    for worker in crew:
         worker.join()
     return float(max(end for _, end in times) - min(start for start, _ in times))
 
@@ -86,22 +85,7 @@ def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
 
 def _start(place: str, arguments: tuple[Any, ...]) -> Any:
     if place == "interpreter":
-        return spawn(work, *arguments)
-    process = CONTEXT.Process(target=work, args=arguments, daemon=True)
+        return spawn(workers.operate, *arguments)
+    process = CONTEXT.Process(target=workers.operate, args=arguments, daemon=True)
     process.start()
     return process
-
-
-def work(operation: str, end: Any, each: int, ready: Any, go: Any, report: Any, leave: Any) -> None:
-    """What a sender or receiver does: so many operations, timed."""
-    call, arguments = getattr(end, operation), (1,) if operation in ("send", "put") else ()
-    times = itertools.repeat(None, each)
-    ready.send(None)
-    go.recv()
-    start = time.perf_counter()
-    for _ in times:
-        call(*arguments)
-    report.send((start, time.perf_counter()))
-    # What an interpreter has put in a queue of the standard library is lost when it ends before somebody got it.
-    for _ in leave:
-        pass
