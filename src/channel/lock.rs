@@ -19,20 +19,21 @@ pub(crate) fn take<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(not(loom))]
 mod patient {
-    use std::sync::{LazyLock, Mutex, MutexGuard, TryLockError};
+    use std::sync::{Mutex, MutexGuard, TryLockError};
     use std::time::Duration;
 
-    use crate::channel::spin::{WORTHWHILE, pauses_in};
+    use crate::channel::finding::Finding;
+    use crate::channel::spin::{is_worthwhile, pauses_in};
 
     /// How long to leave the lock alone at first.
-    static STEP: LazyLock<u32> = LazyLock::new(|| if *WORTHWHILE { pauses_in(Duration::from_nanos(1500)) } else { 0 });
+    static STEP: Finding = Finding::new(|| if is_worthwhile() { pauses_in(Duration::from_nanos(1500)) } else { 0 });
 
     /// Takes the lock unless it stays taken for some microseconds. Who finds it taken leaves it alone for longer than anyone holds it: two
     /// threads that use a channel at the same time then have it for a few messages each, and not for one, which would carry the lines of the
     /// cache that it guards to and fro.
     pub(super) fn take<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
         now(mutex).or_else(|| {
-            let step = *STEP;
+            let step = STEP.get();
             [step, 2 * step, 4 * step].into_iter().find_map(|step| {
                 (0..step).for_each(|_| std::hint::spin_loop());
                 now(mutex)

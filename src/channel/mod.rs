@@ -34,6 +34,7 @@ mod disposal;
 mod encode;
 mod endpoint;
 mod error;
+mod finding;
 mod futex;
 mod gate;
 mod inherited;

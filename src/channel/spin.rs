@@ -13,16 +13,16 @@
 //!
 //! The counters are hints: threads may overwrite each other's, and no result depends on them.
 
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use super::finding::Finding;
 use super::outlook::look_out;
 use crate::sync::{AtomicU32, Ordering};
 
 /// The longest look. Virtual machines take up to 40 us to wake a thread.
 const LONGEST: Duration = Duration::from_micros(60);
 /// The longest look in pause instructions, which take 5 to 50 ns each.
-static MOST: LazyLock<u32> = LazyLock::new(|| pauses_in(LONGEST));
+static MOST: Finding = Finding::new(|| pauses_in(LONGEST));
 /// The shortest look that is worth its while, in pause instructions.
 const LEAST: u32 = 16;
 /// A look at other processes comes with each so many pauses.
@@ -35,9 +35,16 @@ const BESIDE: u32 = 16 * RARELY;
 /// Nobody was woken yet.
 const NOWHERE: u32 = u32::MAX;
 
+/// How many processors this process may use, none in a model.
+pub(super) static PROCESSORS: Finding = Finding::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get() as u32);
+    if cfg!(loom) { 0 } else { processors }
+});
+
 /// With a single processor the other side cannot run while we look.
-pub(super) static WORTHWHILE: LazyLock<bool> =
-    LazyLock::new(|| !cfg!(loom) && std::thread::available_parallelism().is_ok_and(|n| n.get() > 1));
+pub(super) fn is_worthwhile() -> bool {
+    PROCESSORS.get() > 1
+}
 
 /// The budget of one place where threads wait.
 #[derive(Debug)]
@@ -84,7 +91,7 @@ pub(super) fn pauses_in(time: Duration) -> u32 {
 impl Default for Spin {
     fn default() -> Spin {
         Spin {
-            budget: AtomicU32::new(*MOST),
+            budget: AtomicU32::new(MOST.get()),
             skipped: AtomicU32::new(0),
             interval: AtomicU32::new(OFTEN),
             woken_from: AtomicU32::new(NOWHERE),
@@ -126,7 +133,7 @@ impl Spin {
                 outlook.look();
             }
             if ready() {
-                set(&self.budget, budget.saturating_mul(2).min(*MOST));
+                set(&self.budget, budget.saturating_mul(2).min(MOST.get()));
                 set(&self.interval, OFTEN);
                 return true;
             }
@@ -149,7 +156,7 @@ impl Spin {
     /// What this wait may spend.
     fn take(&self) -> u32 {
         let budget = self.budget.load(Ordering::Relaxed);
-        if !*WORTHWHILE {
+        if !is_worthwhile() {
             return 0;
         }
         if budget >= LEAST {
@@ -163,7 +170,7 @@ impl Spin {
         }
         self.skipped.store(0, Ordering::Relaxed);
         self.interval.store((2 * interval).min(RARELY), Ordering::Relaxed);
-        *MOST
+        MOST.get()
     }
 }
 
@@ -186,7 +193,7 @@ mod tests {
         for _ in 0..8 {
             assert!(!spin.until(never));
         }
-        if !*WORTHWHILE {
+        if !is_worthwhile() {
             assert_eq!(looks.get(), 8, "one look each");
             return;
         }
@@ -196,7 +203,7 @@ mod tests {
             for _ in 0..interval {
                 spin.until(never);
             }
-            assert_eq!(looks.get(), interval + *MOST, "one look each, and one try");
+            assert_eq!(looks.get(), interval + MOST.get(), "one look each, and one try");
         }
     }
 
@@ -219,9 +226,9 @@ mod tests {
         spin.interval.store(RARELY, Ordering::Relaxed);
         spin.skipped.store(RARELY - 1, Ordering::Relaxed);
         let looks = std::cell::Cell::new(0);
-        assert_eq!(spin.until(|| looks.replace(looks.get() + 1) == 300), *WORTHWHILE);
-        if *WORTHWHILE {
-            assert_eq!((budget(&spin), spin.interval.load(Ordering::Relaxed)), (*MOST, OFTEN));
+        assert_eq!(spin.until(|| looks.replace(looks.get() + 1) == 300), is_worthwhile());
+        if is_worthwhile() {
+            assert_eq!((budget(&spin), spin.interval.load(Ordering::Relaxed)), (MOST.get(), OFTEN));
         }
     }
 
@@ -232,10 +239,10 @@ mod tests {
         for _ in 0..u32::BITS {
             let looks = std::cell::Cell::new(0);
             let paid = spin.until(|| looks.replace(looks.get() + 1) == 2);
-            assert_eq!(paid, *WORTHWHILE);
+            assert_eq!(paid, is_worthwhile());
         }
-        if *WORTHWHILE {
-            assert_eq!(budget(&spin), *MOST);
+        if is_worthwhile() {
+            assert_eq!(budget(&spin), MOST.get());
         }
     }
 
@@ -243,6 +250,6 @@ mod tests {
     fn what_is_ready_costs_nothing() {
         let spin = Spin::default();
         assert!(spin.until(|| true));
-        assert_eq!(budget(&spin), *MOST);
+        assert_eq!(budget(&spin), MOST.get());
     }
 }

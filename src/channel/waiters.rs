@@ -21,16 +21,16 @@
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::gate::Gate;
+use super::spin::PROCESSORS;
 
 /// So many threads of one side may look for news, and so many may be waking up, at a time: the other side needs CPUs as well. More would
 /// take these from those who have something to do, to find that somebody else was quicker.
-pub(super) static AT_ONCE: LazyLock<usize> = LazyLock::new(|| {
-    let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get());
-    if cfg!(loom) { 1 } else { (cpus / 2).max(1) }
-});
+pub(super) fn at_once() -> usize {
+    (PROCESSORS.get() as usize / 2).max(1)
+}
 
 /// Tells somebody who waits without a thread to try again.
 pub(crate) trait Waker: Send + Sync + Debug {
@@ -140,7 +140,7 @@ impl Waiters {
 
     /// Whether one more thread may look for news before it sleeps.
     pub(super) fn may_look(&self) -> bool {
-        self.looking < *AT_ONCE
+        self.looking < at_once()
     }
 
     /// Puts a call in line.
@@ -199,7 +199,7 @@ impl Waiters {
             self.promised = self.waiting;
         }
         // When there is nothing more to wait for, nobody passes anything on.
-        let most = if ready == usize::MAX { self.waiting } else { self.waiting.min(*AT_ONCE).max(self.promised) };
+        let most = if ready == usize::MAX { self.waiting } else { self.waiting.min(at_once()).max(self.promised) };
         let mut missing = ready.saturating_sub(self.promised + self.turns.len());
         while missing > 0 && self.line.len() > 0 {
             if self.promised < most && !self.call_next {

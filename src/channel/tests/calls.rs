@@ -7,7 +7,7 @@ use super::{await_waiters, number};
 use crate::channel::calls::{Lent, Unreceived, Unsent};
 use crate::channel::gate::Gate;
 use crate::channel::queue::{Absence, Refusal};
-use crate::channel::waiters::{AT_ONCE, CallKey, Rouse, Waiters, Waker};
+use crate::channel::waiters::{CallKey, Rouse, Waiters, Waker, at_once};
 use crate::channel::{Message, RecvError, Value, channel};
 use crate::sync::Ordering;
 use crate::sync::of_process::AtomicUsize;
@@ -143,12 +143,12 @@ fn threads_and_calls_take_turns() {
 fn few_threads_are_woken_at_a_time_and_who_looks_is_told_first() {
     let mut waiters = Waiters::default();
     waiters.enter(true);
-    (0..*AT_ONCE + 1).for_each(|_| waiters.enter(false));
+    (0..at_once() + 1).for_each(|_| waiters.enter(false));
     let woken = |waiters: &mut Waiters, ready| {
         let Rouse { any, sleepers } = waiters.promise(ready, &mut Vec::new());
         (any, sleepers as usize)
     };
-    assert_eq!(woken(&mut waiters, 100), (true, *AT_ONCE - 1));
+    assert_eq!(woken(&mut waiters, 100), (true, at_once() - 1));
     assert_eq!(woken(&mut waiters, 100), (false, 0), "nobody has looked yet");
     waiters.leave(true);
     assert_eq!(woken(&mut waiters, 100), (true, 1));
