@@ -161,6 +161,7 @@ def test_a_publisher_that_is_killed(publisher: Program, client: Program, name: s
 def test_a_publisher_that_ends_in_peace_closes_all(publisher: Program, client: Program) -> None:
     client.run("frames = camera.receiver('frames')")
     client.begin("list(frames)")
+    eventually(lambda: publisher.run("rx.statistics().waiting_receivers") == 1)
     publisher.__exit__(None, None, None)
     assert client.answer() == []
     with pytest.raises(Raised, match="Broken"):
