@@ -4,7 +4,6 @@ Nothing but the standard library is imported here, as workers that have no NumPy
 """
 
 import hashlib
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -72,15 +71,6 @@ def _ends(array: Any) -> tuple[str, str]:
     return str(array[0]), str(array[-1])
 
 
-def _read(array: Any) -> tuple[float, float]:
-    """Seconds of reading all of it, the first time and the second."""
-    start = time.perf_counter()
-    array.sum()
-    middle = time.perf_counter()
-    array.sum()
-    return middle - start, time.perf_counter() - middle
-
-
 def _hold(array: Any) -> int:
     """Reads all of it, so that all of its memory is mapped where it is held."""
     array.sum() if hasattr(array, "sum") else array.tobytes()
@@ -102,12 +92,10 @@ def _look(array: Any) -> object:
     """Everything that should arrive as it was sent."""
     if isinstance(array, dict):
         return {name: _look(one) for name, one in array.items()}
-    view: Any = memoryview(array) if isinstance(array, bytes) else array
-    digest = hashlib.sha256(view.tobytes())
-    if (mask := getattr(view, "mask", None)) is not None:
+    digest = hashlib.sha256(array.tobytes())
+    if (mask := getattr(array, "mask", None)) is not None:
         digest.update(mask.tobytes())
-    dtype = view.format if isinstance(view, memoryview) else str(view.dtype)
-    return Look(type(array).__name__, dtype, tuple(view.shape), tuple(view.strides), digest.hexdigest())
+    return Look(type(array).__name__, str(array.dtype), tuple(array.shape), tuple(array.strides), digest.hexdigest())
 
 
-_REPLIES: dict[str, Callable[[Any], object]] = {"touch": _touch, "hold": _hold, "ends": _ends, "read": _read, "look": _look}
+_REPLIES: dict[str, Callable[[Any], object]] = {"touch": _touch, "hold": _hold, "ends": _ends, "look": _look}

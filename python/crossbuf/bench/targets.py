@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..demo import ways
-from .record import Record, Series
+from .record import Record
 from .routes.here import Copy, PickleInBand
 from .routes.multiprocess import NewSharedMemory, Pipe, ReadySharedMemory
 from .routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied, ProcessShared
@@ -23,12 +23,10 @@ class Target(NamedTuple):
     theirs: str
     #: The ratio should not be above this; None for those that are only shown.
     bound: float | None
-    #: The other side's case and workload where they are not the same.
+    #: The other side's case where it is not the same.
     other_case: str = ""
-    other_workload: str = ""
-    #: Which quantile of either side is compared.
+    #: Which quantile of ours is compared with the other side's median.
     quantile: float = 0.5
-    other_quantile: float = 0.5
     #: Whether it belongs into a short table.
     headline: bool = True
 
@@ -128,10 +126,7 @@ def ratios(record: Record) -> Iterator[Ratio]:
     """All targets of which both sides were measured."""
     for target in TARGETS:
         ours = record.find(target.workload, target.case, target.ours)
-        theirs = record.find(target.other_workload or target.workload, target.other_case or target.case, target.theirs)
+        theirs = record.find(target.workload, target.other_case or target.case, target.theirs)
         if ours and theirs:
-            yield Ratio(target, _value(ours, target.quantile), _value(theirs, target.other_quantile), ours.unit)
-
-
-def _value(series: Series, share: float) -> float:
-    return series.median if share == 0.5 else series.quantile(share)
+            value = ours.median if target.quantile == 0.5 else ours.quantile(target.quantile)
+            yield Ratio(target, value, theirs.median, ours.unit)

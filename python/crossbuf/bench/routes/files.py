@@ -3,12 +3,11 @@
 import itertools
 import shutil
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 from .. import serving
-from .route import Piped, plain
+from .route import Piped, missing, plain
 
 
 class _Files(Piped):
@@ -19,7 +18,7 @@ class _Files(Piped):
 
     @classmethod
     def absent(cls) -> str:
-        return "" if find_spec(cls.package) else f"pip install {cls.package}"
+        return missing(cls.package)
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="crossbuf-bench-", dir="/dev/shm"))

@@ -9,11 +9,10 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from .. import serving
-from .route import PROCESSES, Route, plain
+from .route import PROCESSES, Route, missing, plain
 
 #: Bytes ahead of the array's: the length of a pickle, and the pickle of question, dtype, shape and order.
 _HEAD = 512
@@ -135,7 +134,7 @@ class Iceoryx2(Route):
     def absent(cls) -> str:
         if sys.version_info < (3, 13):
             return "the alignment of its samples takes ctypes of CPython 3.13"
-        return "" if find_spec("iceoryx2") else "pip install iceoryx2"
+        return missing("iceoryx2")
 
     def __init__(self) -> None:
         name = f"crossbuf-bench/{os.getpid()}/{id(self)}"

@@ -4,11 +4,10 @@ import logging
 import os
 import shutil
 import tempfile
-from importlib.util import find_spec
 from typing import Any
 
 from .. import serving
-from .route import Route
+from .route import Route, missing
 
 #: Twice the largest array, which is there while the next one is put.
 _STORE_BYTES = 3 << 30
@@ -37,7 +36,7 @@ class _Ray(Route):
 
     @classmethod
     def absent(cls) -> str:
-        return "" if find_spec("ray") else "pip install ray"
+        return missing("ray")
 
     def __init__(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

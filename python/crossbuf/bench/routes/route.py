@@ -2,6 +2,7 @@
 
 import multiprocessing
 from abc import ABC, abstractmethod
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -61,8 +62,12 @@ class Route(ABC):
         """Ends the receiver."""
 
     def ask(self, question: str, payload: Any) -> Any:
-        """One trip. Raises `Refused` when the receiver could make nothing of it."""
+        """One trip. Raises as `reply`."""
         self.send(question, payload)
+        return self.reply()
+
+    def reply(self) -> Any:
+        """The answer. Raises `Refused` when the receiver could make nothing of what was sent."""
         if isinstance(reply := self.answer(), str):
             raise Refused(f"the receiver says {reply}")
         return reply
@@ -72,6 +77,11 @@ class Route(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
         self.close()
+
+
+def missing(package: str) -> str:
+    """What to do about a package that is not installed; empty when it is."""
+    return "" if find_spec(package) else f"pip install {package}"
 
 
 def plain(array: Any) -> Any:

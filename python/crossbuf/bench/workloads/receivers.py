@@ -62,7 +62,7 @@ def _broadcast[T](receivers: Sequence[Route], array: Any, question: str, meanwhi
     for receiver, one in zip(receivers, payloads, strict=True):
         receiver.send(question, one)
     for receiver in receivers:
-        receiver.answer()
+        receiver.reply()
     result = meanwhile()
     del payloads
     first.give_up(payload)

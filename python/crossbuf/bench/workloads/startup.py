@@ -1,6 +1,5 @@
 """What a worker costs to begin with: time until it has done nothing and is gone, with NumPy and without, and the memory while it waits."""
 
-import multiprocessing
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from ...futures import InterpreterPoolExecutor
 from ...workers import spawn
 from .. import workers
 from ..record import Series
+from ..routes.route import PROCESSES
 from ..run import Run
 from ..sampling import Samples, Work, in_turns
 from .receivers import pss
@@ -70,7 +70,7 @@ def _pooled(call: Any) -> None:
 
 
 def _child(call: Any) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=call)
+    process = PROCESSES.Process(target=call)
     process.start()
     process.join()
 
