@@ -8,6 +8,7 @@
 //!              -> NoRoom  ~~> woken: try again
 //!              -> Offered ~~> woken: withdraw_offer says whether it was taken
 //! watch        ~~> woken: nobody is left to receive
+//! send_on_credit                              sent before, by another process, into room that it was granted
 //! ```
 //!
 //! Each waker is called once, when it is that call's turn, when no turn can come any more, or when its end is closed. Who was woken tries
@@ -24,6 +25,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::credit::Allowance;
 use super::disposal::dispose;
 use super::endpoint::Channel;
 use super::gate::{Cargo, Gate, Side};
@@ -116,6 +118,16 @@ impl<T: Cargo> Core<T> {
         sent
     }
 
+    /// Queues a message that another process has sent on credit, and grants more. `Full` says that it had none.
+    pub(crate) fn send_on_credit(&self, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
+        let mut state = self.lock();
+        let admission = state.admit_on_credit(gate, &item, self);
+        let sent = self.enter(&mut state, admission, item);
+        state.top_up(gate);
+        self.release(state);
+        sent
+    }
+
     /// Has `waker` called once nobody is left to receive; also when the end is closed.
     pub(crate) fn watch(&self, gate: &Gate, waker: Arc<dyn Waker>) {
         let mut state = self.lock();
@@ -139,6 +151,20 @@ impl<T: Cargo> Core<T> {
 }
 
 impl<T> Core<T> {
+    /// This end may send on credit from now on.
+    pub(crate) fn open_credit(&self, gate: &Gate, allowance: Arc<dyn Allowance>) {
+        let mut state = self.lock();
+        state.open_credit(gate, allowance);
+        self.release(state);
+    }
+
+    /// Grants this end room ahead, if there is some for it.
+    pub(crate) fn top_up(&self, gate: &Gate) {
+        let mut state = self.lock();
+        state.top_up(gate);
+        self.release(state);
+    }
+
     /// A call is given up. If it was woken already, its turn passes on.
     pub(crate) fn forget_call(&self, side: Side, gate: &Gate, key: CallKey) {
         let mut state = self.lock();
@@ -210,6 +236,29 @@ impl Sender {
         match self.0.hosted() {
             Some((local, core)) => core.send_or_call(&local.gate, message, waker),
             None => Err(Unsent::Refused(Refused { item: message, why: Refusal::Inherited })),
+        }
+    }
+
+    /// Its process may send on credit from now on, as much as the allowance says: see [`Allowance`].
+    pub(crate) fn open_credit(&self, allowance: Arc<dyn Allowance>) {
+        if let Some((local, core)) = self.0.hosted() {
+            core.open_credit(&local.gate, allowance);
+        }
+    }
+
+    /// Grants it room ahead, if there is some.
+    pub(crate) fn top_up(&self) {
+        if let Some((local, core)) = self.0.hosted() {
+            core.top_up(&local.gate);
+        }
+    }
+
+    /// Takes what its process has sent on credit. `Full` says that it had none.
+    #[allow(clippy::result_large_err, reason = "what was not sent is about as large as the message")]
+    pub(crate) fn send_on_credit(&self, message: Message) -> Result<u64, Refused<Message>> {
+        match self.0.hosted() {
+            Some((local, core)) => core.send_on_credit(&local.gate, message),
+            None => Err(Refused { item: message, why: Refusal::Inherited }),
         }
     }
 

@@ -29,6 +29,7 @@
 //! channels and their messages stay until the process ends.
 
 mod calls;
+mod credit;
 mod decode;
 mod disposal;
 mod encode;
@@ -74,6 +75,7 @@ pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Pati
 
 pub(crate) use self::{
     calls::{Lent, Unreceived, Unsent},
+    credit::Allowance,
     futex::{ALL, Sleep, sleep_on_any, wake_one},
     gate::Side,
     inherited::{Kept, adopt_by, end_of, keep_ends},

@@ -24,6 +24,8 @@ pub(crate) trait Listen {
 pub(crate) struct Outlook {
     pub(crate) look: fn() -> Option<Box<dyn Look>>,
     pub(crate) listen: fn() -> Option<Box<dyn Listen>>,
+    /// Takes in all that was said before the call.
+    pub(crate) catch_up: fn(),
 }
 
 static OUTLOOK: OnceLock<Outlook> = OnceLock::new();
@@ -39,4 +41,10 @@ pub(super) fn look_out() -> Option<Box<dyn Look>> {
 
 pub(super) fn listen() -> Option<Box<dyn Listen>> {
     OUTLOOK.get().and_then(|outlook| (outlook.listen)())
+}
+
+pub(super) fn catch_up() {
+    if let Some(outlook) = OUTLOOK.get() {
+        (outlook.catch_up)();
+    }
 }

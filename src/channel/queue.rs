@@ -19,6 +19,7 @@ use super::calls::answer;
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::lock::{Mutex, MutexGuard, take};
+use super::outlook::catch_up;
 use super::state::{Admission, State, mask_of};
 use super::wait::{Event, Outcome, Patience, Wait};
 use crate::error::Error;
@@ -115,7 +116,7 @@ impl<T> Core<T> {
     }
 
     pub(crate) fn statistics(&self) -> ChannelStatistics {
-        let state = self.lock();
+        let state = self.caught_up(self.lock());
         let (waiting_senders, waiting_receivers) = state.waiting();
         ChannelStatistics {
             capacity: self.capacity,
@@ -160,6 +161,16 @@ impl<T> Core<T> {
         take(&self.state)
     }
 
+    /// With all in it that was sent by now in other processes.
+    fn caught_up<'s>(&'s self, state: MutexGuard<'s, State<T>>) -> MutexGuard<'s, State<T>> {
+        if !state.is_sent_to_from_afar() {
+            return state;
+        }
+        self.release(state);
+        catch_up();
+        self.lock()
+    }
+
     /// Ends a critical section: whoever can go on now is woken, after the lock is released.
     pub(super) fn release(&self, mut state: MutexGuard<'_, State<T>>) {
         let wake = state.settle();
@@ -186,7 +197,11 @@ impl<T: Cargo> Core<T> {
     /// Receives without blocking.
     pub(crate) fn try_recv(&self, gate: &Gate) -> Result<T, Absence> {
         let mut state = self.lock();
-        let received = self.take(&mut state, gate);
+        let mut received = self.take(&mut state, gate);
+        if received.as_ref().is_err_and(|absence| *absence == Absence::Empty) {
+            state = self.caught_up(state);
+            received = self.take(&mut state, gate);
+        }
         self.release(state);
         received
     }
@@ -296,7 +311,13 @@ impl<T: Cargo> Core<T> {
     }
 
     pub(super) fn put(&self, state: &mut State<T>, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
-        let why = match state.admit(gate, &item, self) {
+        let admission = state.admit(gate, &item, self);
+        self.enter(state, admission, item)
+    }
+
+    /// Queues the message if it may enter.
+    pub(super) fn enter(&self, state: &mut State<T>, admission: Admission, item: T) -> Result<u64, Refused<T>> {
+        let why = match admission {
             Admission::Room => return Ok(state.push(item, false, self)),
             Admission::Full => Refusal::Full,
             Admission::Closed => Refusal::Closed,

@@ -36,8 +36,8 @@ impl Sender {
     }
 
     /// Sends, waiting for a place; in a rendezvous, until a receiver takes the message or waits for it. Messages of one thread
-    /// arrive in order. Errors: `Closed`, `Broken`, and for an end from another process `HostGone`, `Inherited`, `Unsure`. What is sent to another process into
-    /// a channel without a limit may cross the news that the last receiver is gone there; it is dropped then, and the next one is refused.
+    /// arrive in order. Errors: `Closed`, `Broken`, and for an end from another process `HostGone`, `Inherited`, `Unsure`. What is sent to
+    /// another process may cross the news that the last receiver is gone there; it is dropped then, and the next one is refused.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.persist(message.into(), &Patience::ENDLESS)
     }

@@ -19,6 +19,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::credit::{Allowance, Credits};
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::queue::Core;
@@ -81,6 +82,7 @@ pub(crate) struct State<T> {
     answered: Vec<Arc<dyn Waker>>,
     /// Messages that have left the queue and may come back.
     lent: usize,
+    credits: Credits,
     serial: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -103,6 +105,7 @@ impl<T> State<T> {
             taken: 0,
             answered: Vec::new(),
             lent: 0,
+            credits: Credits::default(),
             serial: 0,
             sent: 0,
             received: 0,
@@ -148,6 +151,7 @@ impl<T> State<T> {
         if side == Side::Sending {
             self.answered.extend(self.offered.dismiss(gate));
             self.answered.extend(self.watching.dismiss(gate));
+            self.credits.close(gate);
         }
         if gate.disembark() {
             self.aboard -= 1;
@@ -175,6 +179,33 @@ impl<T> State<T> {
         self.watching.push(key, gate, waker);
     }
 
+    /// Has room ahead granted to this end, of another process, when that is for the good of all.
+    pub(crate) fn open_credit(&mut self, gate: &Gate, allowance: Arc<dyn Allowance>) {
+        if !gate.is_closed() {
+            self.credits.open(gate, allowance);
+        }
+    }
+
+    /// Grants room ahead, but not to the harm of those who wait for some.
+    pub(crate) fn top_up(&mut self, gate: &Gate) {
+        if let (Some(capacity), Some(room)) = (self.capacity, self.room())
+            && self.sending.count() == 0
+            && !self.is_broken()
+        {
+            self.credits.top_up(gate, capacity / self.senders.max(1), room);
+        }
+    }
+
+    /// How many messages more may come; `None` is without a limit.
+    fn room(&self) -> Option<usize> {
+        self.capacity.map(|capacity| capacity.saturating_sub(self.queue.len() + self.credits.reserved()))
+    }
+
+    /// Whether messages may be under way that were sent elsewhere and that nobody has read here.
+    pub(crate) fn is_sent_to_from_afar(&self) -> bool {
+        self.watching.len() > 0
+    }
+
     /// Takes out everything except offers, which belong to their senders.
     fn abandon(&mut self) -> VecDeque<T> {
         let (offers, sent): (VecDeque<_>, VecDeque<_>) = self.queue.drain(..).partition(|entry| entry.awaited);
@@ -192,11 +223,7 @@ impl<T> State<T> {
         let messages = if self.is_ended() { usize::MAX } else { self.queue.len() };
         let receivers = self.receiving.promise(messages, &mut self.answered);
         let everyone = broken || self.sending.is_stirred();
-        let places = match self.capacity {
-            _ if broken => usize::MAX,
-            Some(capacity) => capacity.saturating_sub(self.queue.len()),
-            None => 0,
-        };
+        let places = if broken { usize::MAX } else { self.room().unwrap_or(0) };
         let senders = self.sending.promise(places, &mut self.answered);
         let calls = std::mem::take(&mut self.answered);
         match Mask::new(std::mem::take(&mut self.taken)) {
@@ -213,20 +240,42 @@ pub(crate) fn mask_of(serial: u64) -> Mask {
 }
 
 impl<T: Cargo> State<T> {
-    pub(crate) fn admit(&self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
+    pub(crate) fn admit(&mut self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
+        match self.admit_without_limit(gate, item, home) {
+            Admission::Room if !self.makes_room() => Admission::Full,
+            admission => admission,
+        }
+    }
+
+    /// Whether there is room, also what others have been granted and do not use.
+    fn makes_room(&mut self) -> bool {
+        if self.capacity == Some(0) {
+            // Each waiting receiver can be handed one message.
+            return self.receiving.count() > self.queue.len();
+        }
+        if self.room() == Some(0) {
+            self.credits.reclaim();
+        }
+        self.room() != Some(0)
+    }
+
+    /// Whether a message may enter for which there is room.
+    fn admit_without_limit(&self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
         // Ends that travel in this message would be out of reach as soon as it is queued.
         let embarking = item.receivers_of(home).filter(|gate| !gate.is_closed()).count();
-        let room = match self.capacity {
-            None => true,
-            // Each waiting receiver can be handed one message.
-            Some(0) => self.receiving.count() > self.queue.len(),
-            Some(capacity) => self.queue.len() < capacity,
-        };
         match () {
             () if gate.is_closed() => Admission::Closed,
             () if self.receivers == self.aboard + embarking => Admission::Broken,
-            () if room => Admission::Room,
-            () => Admission::Full,
+            () => Admission::Room,
+        }
+    }
+
+    /// Whether a message may enter that was sent on credit. Full says that there was none.
+    pub(crate) fn admit_on_credit(&mut self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
+        match self.admit_without_limit(gate, item, home) {
+            Admission::Closed => Admission::Closed,
+            _ if !self.credits.redeem(gate) => Admission::Full,
+            admission => admission,
         }
     }
 

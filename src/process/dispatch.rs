@@ -8,13 +8,14 @@ use super::arrival::Arrival;
 use super::call::Reply;
 use super::here::{Here, Late};
 use super::lane::Lane;
+use super::outlet::{Audience, Granting};
 use super::packing::{NO_TOKEN, Unpacked, check_dtype};
 use super::peer::Peer;
-use super::talk::{Audience, Delivery, Forwarded, Hosted};
+use super::talk::{Delivery, Forwarded, Hosted};
 use super::tickets::Held;
 use super::turns::{Loss, Turn};
 use super::wire::{ArrayPart, Flaw, Origin, Packet, Part, Thing, Token, Verdict};
-use crate::channel::{Attachment, Message};
+use crate::channel::{Attachment, Message, Refusal, Refused};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::{Array, Receiver, Sender};
@@ -111,7 +112,7 @@ impl Peer {
                     return Err(Flaw::Text(format!("there is an end {number} already")));
                 }
             }
-            Packet::Put { request, end, waits, body } => {
+            Packet::Put { request, end, waits, credit, body } => {
                 let (parts, head) = self.unpack_body(&body)?;
                 let sender = match self.hosted(end) {
                     Some(Hosted::Sender(sender)) => Some(sender),
@@ -125,8 +126,11 @@ impl Peer {
                     self.answer_closed(request);
                     return Ok(());
                 };
-                if sender.capacity().is_none() && self.talk().watched.insert(end) {
+                if sender.capacity() != Some(0) && self.talk().watched.insert(end) {
                     Loss::watch(self, end, &sender);
+                    if let (Some(_), Some(word), Some(_)) = (sender.capacity(), credit, self.lane.get()) {
+                        sender.open_credit(Arc::new(Granting { peer: self.clone(), word }));
+                    }
                 }
                 let late = parts.iter().any(|part| matches!(part, Unpacked::Elsewhere(..)));
                 if late {
@@ -197,7 +201,7 @@ impl Peer {
             },
             Packet::Lost { end } => {
                 // One that is closed here is nobody's.
-                self.talk().audience.entry(end).and_modify(|audience| *audience = Audience::Gone);
+                self.talk().outlets.entry(end).and_modify(|outlet| outlet.audience = Audience::Gone);
             }
             Packet::Answer { request, verdict, text } => drop(self.answer(request, Reply::Verdict(verdict, text.to_owned()))),
         }
@@ -208,15 +212,18 @@ impl Peer {
     fn put_at_once(&self, end: u64, sender: Option<&Sender>, parts: Vec<Unpacked>, head: &[u8]) -> Result<(), Flaw> {
         let here = |part| if let Unpacked::Here(part) = part { Some(part) } else { None };
         let parts: Option<Vec<_>> = parts.into_iter().map(here).collect();
-        let may_wait = parts.is_none() || sender.is_some_and(|sender| sender.capacity().is_some());
-        let (Some(parts), false) = (parts, may_wait) else {
-            return Err(Flaw::Text(format!("what is put into end {end} may have to wait, and needs a request")));
-        };
-        if let Some(sender) = sender {
-            // Of receivers that are gone it is told once.
-            let _ = sender.try_send(Message::from_parts(head, parts));
+        let may_wait = || Flaw::Text(format!("what is put into end {end} may have to wait, and needs a request"));
+        let message = Message::from_parts(head, parts.ok_or_else(may_wait)?);
+        let Some(sender) = sender else { return Ok(()) };
+        // Of receivers that are gone it is told once.
+        if sender.capacity().is_none() {
+            let _ = sender.try_send(message);
+            return Ok(());
         }
-        Ok(())
+        match sender.send_on_credit(message) {
+            Err(Refused { why: Refusal::Full, .. }) => Err(may_wait()),
+            _ => Ok(()),
+        }
     }
 
     /// `None` once it is closed. One thread of the other side may close an end while another one is about to use it, so that what it says

@@ -3,6 +3,7 @@
 //! Packets with descriptors, and long ones, are sent through the socket first; then a word in the ring says where in the order they belong. So
 //! whoever reads that word finds the packet in the socket. What is found there before its word was read is put by.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
@@ -18,6 +19,11 @@ use super::wire::{Flaw, Packet};
 const GLANCE: usize = 8;
 /// So many packets may come through the socket before the words that say where they belong.
 const PUT_BY: usize = 1024;
+
+thread_local! {
+    /// Whether this thread does what a packet says, and so holds an inbox.
+    static READS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Held by whoever reads, one at a time.
 #[derive(Debug, Default)]
@@ -65,6 +71,22 @@ impl Peer {
     pub(super) fn glance_at_news(self: &Arc<Self>, here: &'static Here) {
         if self.has_news() {
             self.glance(here, GLANCE);
+        }
+    }
+
+    /// Reads what was written before the call, or waits for whoever reads it just now. One who reads in another conversation cannot wait:
+    /// it reads unless somebody else does.
+    pub(super) fn catch_up(self: &Arc<Self>, here: &'static Here) {
+        if READS.get() {
+            return self.glance_at_news(here);
+        }
+        let Some(ring) = self.lane.get().map(Lane::incoming) else { return };
+        let end = ring.end();
+        loop {
+            let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            if ring.has_read_to(end) || self.is_gone() || !self.read_ring(here, inbox, GLANCE) {
+                return;
+            }
         }
     }
 
@@ -167,6 +189,13 @@ impl Peer {
 
     /// Reads one packet and does what it says.
     fn read_one(self: &Arc<Self>, here: &'static Here, inbox: &mut Inbox) -> Result<(), Stop> {
+        let before = READS.replace(true);
+        let read = self.read_next(here, inbox);
+        READS.set(before);
+        read
+    }
+
+    fn read_next(self: &Arc<Self>, here: &'static Here, inbox: &mut Inbox) -> Result<(), Stop> {
         let Inbox { packet, buffer, put_by, .. } = inbox;
         let next = self.lane.get().map_or(Next::Nothing, |lane: &Lane| lane.incoming().next(packet));
         match next {

@@ -1,6 +1,6 @@
 //! The memory between two processes: a ring for each direction, in a memfd that whoever dialled has made.
 //!
-//! Both may write all of it. It holds nothing but packets under way, and none that bring descriptors.
+//! Both may write all of it. It holds packets under way, none of which bring descriptors, and how many messages may follow without a question.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -14,6 +14,8 @@ use crate::sync::{AtomicU32, AtomicU64};
 
 /// Words of a ring.
 const WORDS: usize = 1 << 13;
+/// Ends of one side that can have credit at once.
+pub(super) const WORDS_OF_CREDIT: usize = 64;
 
 /// One direction, as it lies in memory. The two sides of each pair of words are written by different processes, so they lie in
 /// different lines of the cache.
@@ -25,13 +27,30 @@ struct Direction {
     thirst: AtomicU32,
     _other: [u32; 29],
     bell: AtomicU32,
-    _last: [u32; 31],
+    _third: [u32; 31],
+    /// How many messages the writer's ends may send without asking.
+    credit: [AtomicU32; WORDS_OF_CREDIT],
     words: [AtomicU64; WORDS],
 }
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Direction>() == 3 * 128 + WORDS * 8, "the layout is part of the protocol");
+const _: () = assert!(size_of::<Direction>() == 5 * 128 + WORDS * 8, "the layout is part of the protocol");
 
 const LENGTH: usize = 2 * size_of::<Direction>();
+
+/// One of the words of credit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WordOfCredit(u8);
+
+impl WordOfCredit {
+    /// `None` when there are not so many.
+    pub(super) fn of(index: u64) -> Option<WordOfCredit> {
+        (index < WORDS_OF_CREDIT as u64).then_some(WordOfCredit(index as u8))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0.into()
+    }
+}
 
 /// The mapped memory.
 ///
@@ -72,20 +91,35 @@ impl Lane {
 
     /// For what this process says.
     pub(super) fn outgoing(&self) -> Ring<'_> {
-        self.direction(self.writing)
+        self.direction(self.writing).ring()
     }
 
     /// For what it hears.
     pub(super) fn incoming(&self) -> Ring<'_> {
-        self.direction(1 - self.writing)
+        self.direction(1 - self.writing).ring()
     }
 
-    fn direction(&self, number: usize) -> Ring<'_> {
+    /// The credit of an end that this process uses.
+    pub(super) fn spending(&self, word: WordOfCredit) -> &AtomicU32 {
+        &self.direction(self.writing).credit[word.index()]
+    }
+
+    /// The credit of an end that it keeps for the other one.
+    pub(super) fn granting(&self, word: WordOfCredit) -> &AtomicU32 {
+        &self.direction(1 - self.writing).credit[word.index()]
+    }
+
+    fn direction(&self, number: usize) -> &Direction {
         let start = self.mapping.as_ptr().cast::<Direction>().wrapping_add(number);
         // SAFETY: by invariant 1 both directions lie in the mapping, aligned, and stay mapped as long as `self`. They are atomics all through,
         // for which any bits are valid, and whoever writes them meanwhile, in whatever process, does so atomically or harms the values only.
-        let direction = unsafe { &*start };
-        let Direction { written, read, bell, thirst, words, .. } = direction;
+        unsafe { &*start }
+    }
+}
+
+impl Direction {
+    fn ring(&self) -> Ring<'_> {
+        let Direction { written, read, bell, thirst, words, .. } = self;
         Ring { written, read, bell, thirst, words }
     }
 }

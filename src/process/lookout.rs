@@ -31,13 +31,20 @@ static ABLE: AtomicBool = AtomicBool::new(true);
 
 /// To be called before the first conversation.
 pub(super) fn begin_with_channels() {
-    attend_to(Outlook { look, listen });
+    attend_to(Outlook { look, listen, catch_up });
 }
 
 fn look() -> Option<Box<dyn Look>> {
     let attention = Attention::begin()?;
     attention.peers.iter().for_each(|peer| peer.disarm());
     Some(Box::new(attention))
+}
+
+/// Reads all that was written to this process before the call.
+pub(super) fn catch_up() {
+    if let Some(here) = known() {
+        here.lookable().iter().for_each(|peer| peer.catch_up(here));
+    }
 }
 
 fn listen() -> Option<Box<dyn Listen>> {

@@ -40,6 +40,7 @@ mod ledger;
 mod liars;
 mod lookout;
 mod outbox;
+mod outlet;
 mod packing;
 mod peer;
 mod published;

@@ -7,11 +7,12 @@ use std::time::Duration;
 use super::call::{Call, Pending, Reply};
 use super::here::here;
 use super::outbox::Way;
+use super::outlet::{Audience, Outlet};
 use super::peer::Peer;
 use super::request::PATIENCE;
-use super::talk::{Audience, Forwarded};
+use super::talk::{Forwarded, Talk};
 use super::ticket::adopt;
-use super::wire::{EndPart, Origin, Packet, Token, Verdict};
+use super::wire::{Body, EndPart, Origin, Packet, Token, Verdict};
 use crate::channel::{Absence, Attachment, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
 use crate::offset::Address;
 use crate::sync::{AtomicBool, Ordering};
@@ -92,8 +93,8 @@ impl Proxy {
             drop(talk);
             return Err(gone());
         }
-        let audience = talk.audience.get(&self.end).copied();
-        if audience == Some(Audience::Gone) {
+        let outlet = talk.outlets.get(&self.end).copied();
+        if outlet.is_some_and(|outlet| outlet.audience == Audience::Gone) {
             return Err(Refusal::Broken);
         }
         let mut forwarded = Forwarded::default();
@@ -106,27 +107,20 @@ impl Proxy {
             }
         };
         let (end, waits, body) = (self.end, patience.is_some(), packed.body());
-        // What does not fit is not on its way yet: its sender waits, until the host has read it.
-        if audience == Some(Audience::There)
-            && self.needs_no_answer(message)
-            && self.peer.post_at_once(&Packet::Put { request: 0, end, waits: false, body: body.clone() })
-        {
+        if outlet.is_some_and(|outlet| self.needs_no_answer(message, outlet) && self.put_at_once(outlet, &body)) {
             return Ok(());
         }
         let (request, call) = (self.peer.number(), Call::new());
         talk.pending.insert(request, Pending::Caller(call.clone()));
-        // Whoever closes the end sets its flag first, and then takes the lock to clear up.
-        if self.capacity.is_none() && !self.is_closed() {
-            talk.audience.entry(end).or_insert(Audience::Asked);
-        }
+        let credit = self.outlet(&mut talk).and_then(|outlet| outlet.word);
         drop(talk);
-        let way = self.peer.post_revocably(&Packet::Put { request, end, waits, body });
+        let way = self.peer.post_revocably(&Packet::Put { request, end, waits, credit, body });
         let why = match self.verdict(&call, request, way, patience.unwrap_or(&Patience::ENDLESS)) {
             Ok(Reply::Verdict(Verdict::Done, _)) => {
                 let mut talk = self.peer.talk();
-                talk.audience.entry(end).and_modify(|audience| {
-                    if *audience == Audience::Asked {
-                        *audience = Audience::There;
+                talk.outlets.entry(end).and_modify(|outlet| {
+                    if outlet.audience == Audience::Asked {
+                        outlet.audience = Audience::There;
                     }
                 });
                 return Ok(());
@@ -140,14 +134,39 @@ impl Proxy {
         Err(why)
     }
 
-    /// Whether a message is as good as sent once it is on its way. There is room for it in a channel without a limit, and all of its parts lie
-    /// with the two processes. What is left is that all receivers go meanwhile, which it could meet in the queue as well.
-    fn needs_no_answer(&self, message: &Message) -> bool {
+    /// Whether a message is as good as sent once it is on its way, if there is room for it: all of its parts lie with the two processes, and
+    /// the host has said that there are receivers. What is left is that all of these go meanwhile, which it could meet in the queue as well.
+    fn needs_no_answer(&self, message: &Message, outlet: Outlet) -> bool {
         let between_us = |part: &Attachment| match part {
             Attachment::Array(array) => array.is_own() || self.peer.has_leased(array),
             Attachment::Sender(_) | Attachment::Receiver(_) => false,
         };
-        self.capacity.is_none() && message.parts().1.iter().all(between_us)
+        outlet.audience == Audience::There && message.parts().1.iter().all(between_us)
+    }
+
+    /// Whether it is on its way, as there was room for it in the channel, and between here and there. What does not fit there is not on its
+    /// way yet: its sender waits until the host has read it.
+    fn put_at_once(&self, outlet: Outlet, body: &Body<'_>) -> bool {
+        let has_room = self.capacity.is_none() || outlet.word.is_some_and(|word| self.peer.spend(word));
+        if !has_room {
+            return false;
+        }
+        let sent = self.peer.post_at_once(&Packet::Put { request: 0, end: self.end, waits: false, credit: None, body: body.clone() });
+        if let (false, Some(word)) = (sent, outlet.word) {
+            self.peer.refund(word);
+        }
+        sent
+    }
+
+    /// Makes a note of an end that asks to send; `None` where nothing can wait, and of one that is closed. Whoever closes it sets its flag
+    /// first, and then takes the lock to clear up.
+    fn outlet(&self, talk: &mut Talk) -> Option<Outlet> {
+        if self.capacity == Some(0) || self.is_closed() {
+            return None;
+        }
+        let Talk { outlets, free_words, .. } = talk;
+        let mut word = || self.capacity.and(self.peer.lane.get()).and_then(|_| free_words.take());
+        Some(*outlets.entry(self.end).or_insert_with(|| Outlet { audience: Audience::Asked, word: word() }))
     }
 
     fn host(&self) -> Arc<str> {
@@ -174,8 +193,12 @@ impl RemoteEnd for Proxy {
     fn close(&self) {
         // Relaxed: the channel's own order of events is made by its host.
         if !self.closed.swap(true, Ordering::Relaxed) && !self.peer.is_inherited() {
+            let mut talk = self.peer.talk();
+            let word = talk.outlets.remove(&self.end).and_then(|outlet| outlet.word);
+            // Under the lock: all that was sent on credit is said before, and whoever uses the word next, after it.
             self.peer.post(&Packet::Close { end: self.end });
-            self.peer.talk().audience.remove(&self.end);
+            word.into_iter().for_each(|word| talk.free_words.give_back(word));
+            drop(talk);
             self.peer.stir();
         }
     }

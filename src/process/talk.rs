@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::call::Pending;
 use super::ledger::Ledger;
+use super::outlet::{FreeWords, Outlet};
 use super::peer::Peer;
 use super::turns::Turn;
 use super::wire::{Packet, Token};
@@ -59,16 +60,6 @@ pub(super) struct Delivery {
     pub(super) forwarded: Forwarded,
 }
 
-/// What we know of the receivers of a channel in the other process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Audience {
-    /// The other side was asked to tell when they are gone.
-    Asked,
-    /// They were there, and it will tell.
-    There,
-    Gone,
-}
-
 /// What both know of each other.
 #[derive(Default)]
 pub(super) struct Talk {
@@ -87,8 +78,9 @@ pub(super) struct Talk {
     orphaned: HashMap<ArenaId, (Mapped, usize)>,
     /// Ends that we keep for it.
     pub(super) ends: HashMap<u64, Hosted>,
-    /// Sending ends that it keeps for us, of channels without a limit: whether anybody is left to receive.
-    pub(super) audience: HashMap<u64, Audience>,
+    /// Sending ends that it keeps for us.
+    pub(super) outlets: HashMap<u64, Outlet>,
+    pub(super) free_words: FreeWords,
     /// Those that we keep for it and shall tell it of.
     pub(super) watched: HashSet<u64>,
     /// Our requests.

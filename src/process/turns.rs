@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::here::{Here, here};
+use super::lookout::catch_up;
 use super::peer::Peer;
 use super::talk::{Delivery, Forwarded};
 use super::wire::{Packet, Verdict};
@@ -26,14 +27,17 @@ impl Turn {
     pub(super) fn want(here: &'static Here, peer: &Arc<Peer>, request: u64, receiver: Arc<Receiver>, waits: bool) {
         let want = Arc::new_cyclic(|me| Want { me: me.clone(), peer: peer.clone(), receiver, request, key: Mutex::new(None) });
         if !waits {
-            // A waker that nobody calls: the call is given up at once.
-            match want.receiver.lend_or_call(want.clone()) {
-                Ok(lent) => deliver(here, peer, request, lent),
-                Err(Unreceived::Pending(key)) => {
-                    want.receiver.forget_call(key);
-                    refuse_want(peer, request, &Absence::Empty);
+            // Others may have sent before that was asked, and not been read yet.
+            let lent = want.lend_now().or_else(|absence| match absence {
+                Absence::Empty => {
+                    catch_up();
+                    want.lend_now()
                 }
-                Err(Unreceived::Absent(absence)) => refuse_want(peer, request, &absence),
+                absence => Err(absence),
+            });
+            match lent {
+                Ok(lent) => deliver(here, peer, request, lent),
+                Err(absence) => refuse_want(peer, request, &absence),
             }
         } else if peer.takes_turn(request, Turn::Want(want.clone())) {
             want.wake();
@@ -56,7 +60,7 @@ impl Turn {
         };
         if !waits {
             match sender.try_send(message) {
-                Ok(()) => peer.post(&Packet::Answer { request, verdict: Verdict::Done, text: "" }),
+                Ok(()) => done(peer, request, &sender),
                 Err(SendError::Full { .. }) => refuse_put(peer, request, &Refusal::Full),
                 Err(SendError::Broken { .. }) => refuse_put(peer, request, &Refusal::Broken),
                 Err(_) => refuse_put(peer, request, &Refusal::Closed),
@@ -130,6 +134,20 @@ pub(super) struct Want {
     key: Mutex<Option<CallKey>>,
 }
 
+impl Want {
+    fn lend_now(&self) -> Result<Lent, Absence> {
+        // A waker that nobody calls: the call is given up at once.
+        let waker = self.me.upgrade().ok_or(Absence::Closed)?;
+        self.receiver.lend_or_call(waker).map_err(|unreceived| match unreceived {
+            Unreceived::Pending(key) => {
+                self.receiver.forget_call(key);
+                Absence::Empty
+            }
+            Unreceived::Absent(absence) => absence,
+        })
+    }
+}
+
 impl Waker for Want {
     fn wake(&self) {
         let Some(me) = self.me.upgrade().filter(|_| self.peer.has_turn(self.request)) else {
@@ -187,7 +205,7 @@ impl Put {
 
     fn done(&self) {
         if self.peer.ends_turn(self.request) {
-            self.peer.post(&Packet::Answer { request: self.request, verdict: Verdict::Done, text: "" });
+            done(&self.peer, self.request, &self.sender);
         }
     }
 }
@@ -278,6 +296,12 @@ fn deliver(here: &'static Here, peer: &Arc<Peer>, request: u64, lent: Lent) {
             peer.post(&Packet::Answer { request, verdict: Verdict::Bad, text: &error.to_string() });
         }
     }
+}
+
+/// Whoever sends may send more in one go, before it is told that it has sent this.
+fn done(peer: &Peer, request: u64, sender: &Sender) {
+    sender.top_up();
+    peer.post(&Packet::Answer { request, verdict: Verdict::Done, text: "" });
 }
 
 fn refuse_want(peer: &Peer, request: u64, absence: &Absence) {

@@ -15,6 +15,7 @@ mod kinds;
 mod parts;
 mod reader;
 
+use super::lane::WordOfCredit;
 use crate::channel::{ChannelStatistics, Side};
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
 
@@ -145,11 +146,12 @@ pub(super) enum Packet<'p> {
         end: u64,
         number: u64,
     },
-    /// Sends. Answers: `Answer`; none with 0 for the request.
+    /// Sends. Answers: `Answer`; none with 0 for the request. Credit for more may be granted in that word.
     Put {
         request: u64,
         end: u64,
         waits: bool,
+        credit: Option<WordOfCredit>,
         body: Body<'p>,
     },
     /// Receives. Answers: `Deliver`, `Answer`.

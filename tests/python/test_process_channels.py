@@ -1,5 +1,6 @@
 """Channels whose ends lie in several processes: order, back-pressure, and what a killed sender has sent."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -94,6 +95,82 @@ def test_what_a_killed_sender_has_sent_arrives(host, count):
         host.tell(drain, "receiver")
         victim.tell(send_and_die, "sender", count)
         assert host.answer() == list(range(count))
+
+
+def send_many_and_die(sender, count):
+    """All that the channel takes at once, and some on credit."""
+    kept[sender].send_nowait(0)
+    for number in range(1, count):
+        kept[sender].send(number)
+    signal.raise_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_what_a_killed_sender_has_sent_on_credit_arrives(host, count):
+    with Puppet() as victim:
+        lend(host, victim, 100, "sender")
+        host.ask(close, "sender")
+        victim.tell(send_many_and_die, "sender", count)
+        assert host.ask(drain, "receiver") == list(range(count))
+
+
+def send_nowait_until_full(sender):
+    """How many messages were accepted."""
+    accepted = 0
+    with contextlib.suppress(crossbuf.Full):
+        while True:
+            kept[sender].send_nowait(accepted)
+            accepted += 1
+    return accepted
+
+
+def queued(sender):
+    return kept[sender].qsize()
+
+
+def test_a_full_channel_is_full_for_all(host, other):
+    """What one of them was granted ahead and does not use, the others get, also while it stands still or when it is killed."""
+    with Puppet() as third:
+        lend(host, other, 100, "sender")
+        third.ask(puppets.keep, "sender", host.ask(puppets.ticket, "sender"))
+        for puppet in (other, third):
+            puppet.ask(puppets.send, "sender", "first")
+        other.signal(signal.SIGSTOP)
+        assert third.ask(send_nowait_until_full, "sender") == 98
+        other.signal(signal.SIGCONT)
+        assert other.ask(send_nowait_until_full, "sender") == 0
+        assert host.ask(queued, "sender") == 100
+        assert host.ask(puppets.call, "receiver", "recv") == "first"
+        assert [puppet.ask(send_nowait_until_full, "sender") for puppet in (other, third)] == [1, 0]
+        for _ in range(50):
+            host.ask(puppets.call, "receiver", "recv")
+        third.ask(puppets.send, "sender", "last")
+        third.kill()
+        assert host.ask(send_nowait_until_full, "sender") == 49
+
+
+def get_all_nowait(receiver):
+    received = []
+    with contextlib.suppress(crossbuf.Empty):
+        while True:
+            received.append(kept[receiver].recv_nowait())
+    return received
+
+
+@pytest.mark.parametrize("capacity", [None, 1000], ids=["no limit", "1000 places"])
+def test_what_was_sent_is_there(host, other, capacity):
+    """Whoever has learned in another way that a message was sent finds it without waiting."""
+    with Puppet() as third:
+        lend(host, other, capacity, "sender")
+        third.ask(puppets.keep, "receiver", host.ask(puppets.ticket, "receiver"))
+        for _ in range(100):
+            other.ask(send_numbers, "sender", 0, 3)
+            assert host.ask(queued, "sender") == 3
+            assert host.ask(get_all_nowait, "receiver") == [(0, number) for number in range(3)]
+            other.ask(send_numbers, "sender", 0, 3)
+            assert host.ask(get_all_nowait, "receiver") == [(0, number) for number in range(3)]
+            other.ask(send_numbers, "sender", 0, 3)
+            assert len(third.ask(get_all_nowait, "receiver")) == 3
 
 
 def send_until_full(sender, further):

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod calls;
+mod credit;
 mod forked;
 mod remote;
 mod supervised;

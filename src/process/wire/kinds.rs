@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::parts::{number_of, side_of, write_array, write_body, write_part};
 use super::reader::Reader;
-use super::{Flaw, Packet, Thing, VERSION, Verdict};
+use super::{Flaw, Packet, Thing, VERSION, Verdict, WordOfCredit};
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -31,6 +31,16 @@ kinds! {
     HELLO = 1 FAREWELL = 2 MEMORY = 3 RELEASE = 4 OPEN = 5 FORWARD = 6 FORWARD_END = 7 FORGET = 8 FIND = 9 CLOSE = 10 ANOTHER = 11
     PUT = 12 WANT = 13 CANCEL = 14 DELIVER = 15 TAKEN = 16 RETURN = 17 ASK = 18 FIGURES = 19 GRANTED = 20 ANSWER = 21 BELL = 22
     INHERIT = 23 SETTLED = 24 HIDE = 25 LOST = 26 REDEEM = 27
+}
+
+/// 0 for none.
+fn number_of_word(word: Option<WordOfCredit>) -> u64 {
+    word.map_or(0, |word| word.index() as u64 + 1)
+}
+
+fn word_of(number: u64) -> Result<Option<WordOfCredit>, Flaw> {
+    let known = |index| WordOfCredit::of(index).ok_or(Flaw::Unknown { what: "word of credit", number });
+    number.checked_sub(1).map(known).transpose()
 }
 
 impl Packet<'_> {
@@ -63,7 +73,7 @@ impl Packet<'_> {
             Packet::Find { request, thing, service, .. } => (FIND, *request, service.len() as u64, *thing as u64),
             Packet::Close { end } => (CLOSE, 0, *end, 0),
             Packet::Another { end, number } => (ANOTHER, 0, *end, *number),
-            Packet::Put { request, end, waits, .. } => (PUT, *request, *end, u64::from(*waits)),
+            Packet::Put { request, end, waits, credit, .. } => (PUT, *request, *end, u64::from(*waits) | number_of_word(*credit) << 1),
             Packet::Want { request, end, waits } => (WANT, *request, *end, u64::from(*waits)),
             Packet::Cancel { request } => (CANCEL, *request, 0, 0),
             Packet::Deliver { request, delivery, .. } => (DELIVER, *request, *delivery, 0),
@@ -155,7 +165,7 @@ impl<'p> Packet<'p> {
             },
             CLOSE => Packet::Close { end: subject },
             ANOTHER => Packet::Another { end: subject, number: detail },
-            PUT => Packet::Put { request, end: subject, waits: flag()?, body: reader.body()? },
+            PUT => Packet::Put { request, end: subject, waits: detail & 1 == 1, credit: word_of(detail >> 1)?, body: reader.body()? },
             WANT => Packet::Want { request, end: subject, waits: flag()? },
             CANCEL => Packet::Cancel { request },
             DELIVER => Packet::Deliver { request, delivery: subject, body: reader.body()? },

@@ -79,7 +79,14 @@ fn part() -> impl Strategy<Value = Part> {
 }
 
 fn contents() -> impl Strategy<Value = Contents> {
-    let small = (HELLO..=REDEEM, any::<[u64; 3]>(), any::<[u32; 3]>(), any::<bool>(), any::<Token>());
+    // The third number may be that of a word of credit.
+    let small = (
+        HELLO..=REDEEM,
+        (any::<[u64; 2]>(), prop_oneof![any::<u64>(), 0..64u64]).prop_map(|([one, other], last)| [one, other, last]),
+        any::<[u32; 3]>(),
+        any::<bool>(),
+        any::<Token>(),
+    );
     let large = (any::<[String; 2]>(), vec(any::<u8>(), 0..200), array(), part());
     let chosen = (select(vec![Thing::Sender, Thing::Receiver, Thing::Array]), select(Verdict::ALL.to_vec()), any::<[u64; 8]>());
     (small, large, chosen).prop_map(|((kind, numbers, words, flag, token), (texts, bytes, array, part), (thing, verdict, figures))| {
@@ -107,7 +114,7 @@ impl Contents {
             FIND => Packet::Find { request, thing: self.thing, service, name },
             CLOSE => Packet::Close { end },
             ANOTHER => Packet::Another { end, number },
-            PUT => Packet::Put { request, end, waits, body },
+            PUT => Packet::Put { request, end, waits, credit: WordOfCredit::of(number), body },
             WANT => Packet::Want { request, end, waits },
             CANCEL => Packet::Cancel { request },
             DELIVER => Packet::Deliver { request, delivery: end, body },
