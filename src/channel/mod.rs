@@ -48,6 +48,7 @@ mod receiver;
 mod registry;
 mod remote;
 mod sender;
+mod shelf;
 mod spin;
 mod state;
 mod token;
@@ -83,6 +84,7 @@ pub(crate) use self::{
     outlook::{Listen, Look, Outlook, attend_to},
     queue::{Absence, Refusal, Refused},
     remote::RemoteEnd,
+    shelf::Shelf,
     spin::Spin,
     wait::{Event, Outcome},
     waiters::{CallKey, Waker},

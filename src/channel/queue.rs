@@ -20,7 +20,7 @@ use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::lock::{Mutex, MutexGuard, take};
 use super::outlook::catch_up;
-use super::state::{Admission, State, mask_of};
+use super::state::{Admission, State, Wake, mask_of};
 use super::wait::{Event, Outcome, Patience, Wait};
 use crate::error::Error;
 
@@ -116,7 +116,10 @@ impl<T> Core<T> {
     }
 
     pub(crate) fn statistics(&self) -> ChannelStatistics {
-        let state = self.caught_up(self.lock());
+        let mut state = self.caught_up(self.lock());
+        if state.shelves.messages() > 0 {
+            state = self.look_over_shelves(state);
+        }
         let (waiting_senders, waiting_receivers) = state.waiting();
         ChannelStatistics {
             capacity: self.capacity,
@@ -126,7 +129,7 @@ impl<T> Core<T> {
             waiting_senders,
             waiting_receivers,
             sent: state.sent,
-            received: state.received,
+            received: state.received - state.shelves.messages() as u64,
         }
     }
 
@@ -172,9 +175,16 @@ impl<T> Core<T> {
     }
 
     /// Ends a critical section: whoever can go on now is woken, after the lock is released.
-    pub(super) fn release(&self, mut state: MutexGuard<'_, State<T>>) {
-        let wake = state.settle();
-        drop(state);
+    pub(super) fn release(&self, state: MutexGuard<'_, State<T>>) {
+        self.wake(self.settle(state));
+    }
+
+    /// Ends a critical section, and leaves it to the caller to wake whoever can go on.
+    pub(super) fn settle(&self, mut state: MutexGuard<'_, State<T>>) -> Wake {
+        state.settle()
+    }
+
+    pub(super) fn wake(&self, wake: Wake) {
         if wake.receivers.any {
             self.filled.notify(wake.receivers.sleepers, ALL);
         }
@@ -188,19 +198,16 @@ impl<T> Core<T> {
 impl<T: Cargo> Core<T> {
     /// Sends without blocking. Gives the number by which the message can be withdrawn.
     pub(crate) fn try_send(&self, gate: &Gate, item: T) -> Result<u64, Refused<T>> {
-        let mut state = self.lock();
-        let sent = self.put(&mut state, gate, item);
+        let (state, sent) = self.put_or_look_over(self.lock(), gate, item);
         self.release(state);
         sent
     }
 
     /// Receives without blocking.
     pub(crate) fn try_recv(&self, gate: &Gate) -> Result<T, Absence> {
-        let mut state = self.lock();
-        let mut received = self.take(&mut state, gate);
+        let (mut state, mut received) = self.take_or_recall(self.lock(), gate, State::pop);
         if received.as_ref().is_err_and(|absence| *absence == Absence::Empty) {
-            state = self.caught_up(state);
-            received = self.take(&mut state, gate);
+            (state, received) = self.take_or_recall(self.caught_up(state), gate, State::pop);
         }
         self.release(state);
         received
@@ -209,6 +216,9 @@ impl<T: Cargo> Core<T> {
     /// Takes a message back; `None` when somebody has received it, or when it is an offer, which is its sender's.
     pub(crate) fn withdraw(&self, serial: u64) -> Option<T> {
         let mut state = self.lock();
+        if state.is_taken(serial) && state.shelves.messages() > 0 {
+            state = self.recall_shelves(state, None);
+        }
         let back = state.withdraw(serial, self);
         self.release(state);
         back
@@ -216,7 +226,11 @@ impl<T: Cargo> Core<T> {
 
     /// Whether nobody has received that message yet.
     pub(crate) fn holds(&self, serial: u64) -> bool {
-        !self.lock().is_taken(serial)
+        let mut state = self.lock();
+        if state.is_taken(serial) && state.shelves.messages() > 0 {
+            state = self.recall_shelves(state, None);
+        }
+        !state.is_taken(serial)
     }
 
     /// Sends, waiting for a place or, in a rendezvous, for a receiver. Gives the message's number.
@@ -225,7 +239,9 @@ impl<T: Cargo> Core<T> {
         let mut outcome = Outcome::Ready;
         let mut state = self.lock();
         loop {
-            match self.put(&mut state, gate, item) {
+            let sent;
+            (state, sent) = self.put_or_look_over(state, gate, item);
+            match sent {
                 Err(Refused { item: back, why: Refusal::Full }) => item = back,
                 done => {
                     self.release(state);
@@ -249,7 +265,9 @@ impl<T: Cargo> Core<T> {
         let mut outcome = Outcome::Ready;
         let mut state = self.lock();
         loop {
-            let received = match self.take(&mut state, gate) {
+            let received;
+            (state, received) = self.take_or_recall(state, gate, State::pop);
+            let received = match received {
                 Err(Absence::Empty) => match Absence::of(outcome) {
                     Some(why) => Err(why),
                     None => {
@@ -315,6 +333,23 @@ impl<T: Cargo> Core<T> {
         self.enter(state, admission, item)
     }
 
+    /// As `put`, also into room that was made on shelves.
+    pub(super) fn put_or_look_over<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State<T>>,
+        gate: &Gate,
+        item: T,
+    ) -> (MutexGuard<'s, State<T>>, Result<u64, Refused<T>>) {
+        let mut sent = self.put(&mut state, gate, item);
+        if state.shelves.messages() > 0
+            && let Err(Refused { item, why: Refusal::Full }) = sent
+        {
+            state = self.look_over_shelves(state);
+            sent = self.put(&mut state, gate, item);
+        }
+        (state, sent)
+    }
+
     /// Queues the message if it may enter.
     pub(super) fn enter(&self, state: &mut State<T>, admission: Admission, item: T) -> Result<u64, Refused<T>> {
         let why = match admission {
@@ -326,21 +361,28 @@ impl<T: Cargo> Core<T> {
         Err(Refused { item, why })
     }
 
-    fn take(&self, state: &mut State<T>, gate: &Gate) -> Result<T, Absence> {
-        self.take_by(state, gate, State::pop)
-    }
-
-    /// Takes a message in one way or another.
-    pub(super) fn take_by(
-        &self,
-        state: &mut State<T>,
+    /// Takes a message in one way or another, also one that lies on a shelf. Where it finds none, there is none on a shelf either.
+    pub(super) fn take_or_recall<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State<T>>,
         gate: &Gate,
-        pop: impl FnOnce(&mut State<T>, &Core<T>) -> Option<T>,
-    ) -> Result<T, Absence> {
-        if gate.is_closed() {
-            return Err(Absence::Closed);
+        pop: impl Fn(&mut State<T>, &Core<T>) -> Option<T>,
+    ) -> (MutexGuard<'s, State<T>>, Result<T, Absence>) {
+        loop {
+            if gate.is_closed() {
+                return (state, Err(Absence::Closed));
+            }
+            if !state.shelves.has_for(gate)
+                && let Some(item) = pop(&mut state, self)
+            {
+                return (state, Ok(item));
+            }
+            if state.shelves.messages() == 0 {
+                let absence = if state.is_ended() { Absence::Ended } else { Absence::Empty };
+                return (state, Err(absence));
+            }
+            state = self.recall_shelves(state, Some(gate));
         }
-        pop(state, self).ok_or(if state.is_ended() { Absence::Ended } else { Absence::Empty })
     }
 }
 

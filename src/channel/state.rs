@@ -23,6 +23,7 @@ use super::credit::{Allowance, Credits};
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::queue::Core;
+use super::shelf::Shelves;
 use super::waiters::{Line, Rouse, Waiters, Waker};
 
 /// A queue that has run empty keeps room for so many messages; more is given back.
@@ -83,6 +84,7 @@ pub(crate) struct State<T> {
     /// Messages that have left the queue and may come back.
     lent: usize,
     credits: Credits,
+    pub(super) shelves: Shelves,
     serial: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -106,6 +108,7 @@ impl<T> State<T> {
             answered: Vec::new(),
             lent: 0,
             credits: Credits::default(),
+            shelves: Shelves::default(),
             serial: 0,
             sent: 0,
             received: 0,
@@ -114,7 +117,7 @@ impl<T> State<T> {
 
     /// Messages sent and not received; offers are not sent yet.
     pub(crate) fn queued(&self) -> usize {
-        self.queue.len() - self.offers
+        self.queue.len() - self.offers + self.shelves.messages()
     }
 
     pub(crate) fn waiting(&self) -> (usize, usize) {
@@ -128,7 +131,7 @@ impl<T> State<T> {
 
     /// No message will ever come.
     pub(crate) fn is_ended(&self) -> bool {
-        self.senders == 0 && self.queue.is_empty() && self.lent == 0
+        self.senders == 0 && self.queue.is_empty() && self.lent == 0 && self.shelves.messages() == 0
     }
 
     pub(crate) fn open(&mut self, side: Side, closed: bool) -> Gate {
@@ -156,7 +159,7 @@ impl<T> State<T> {
         if gate.disembark() {
             self.aboard -= 1;
         }
-        if side == Side::Receiving && self.is_broken() { self.abandon() } else { VecDeque::new() }
+        if side == Side::Receiving { self.abandon_if_broken() } else { VecDeque::new() }
     }
 
     fn ends(&mut self, side: Side) -> &mut usize {
@@ -198,7 +201,7 @@ impl<T> State<T> {
 
     /// How many messages more may come; `None` is without a limit.
     fn room(&self) -> Option<usize> {
-        self.capacity.map(|capacity| capacity.saturating_sub(self.queue.len() + self.credits.reserved()))
+        self.capacity.map(|capacity| capacity.saturating_sub(self.queue.len() + self.shelves.messages() + self.credits.reserved()))
     }
 
     /// Whether messages may be under way that were sent elsewhere and that nobody has read here.
@@ -206,8 +209,11 @@ impl<T> State<T> {
         self.watching.len() > 0
     }
 
-    /// Takes out everything except offers, which belong to their senders.
-    fn abandon(&mut self) -> VecDeque<T> {
+    /// Once nobody will receive, takes out everything except offers, which belong to their senders.
+    fn abandon_if_broken(&mut self) -> VecDeque<T> {
+        if !self.is_broken() {
+            return VecDeque::new();
+        }
         let (offers, sent): (VecDeque<_>, VecDeque<_>) = self.queue.drain(..).partition(|entry| entry.awaited);
         self.queue = offers;
         sent.into_iter().map(|entry| entry.item).collect()
@@ -324,15 +330,42 @@ impl<T: Cargo> State<T> {
         self.lent -= 1;
     }
 
-    /// Puts a lent message where it was, before all that were sent after it. There may be more in the queue than the capacity says. Gives
-    /// what nobody can receive, to be dropped outside the lock.
+    /// A lent message comes back. There may be more in the queue than the capacity says. Gives what nobody can receive, to be dropped
+    /// outside the lock.
     pub(crate) fn take_back(&mut self, serial: u64, item: T, home: &Core<T>) -> VecDeque<T> {
         self.lent -= 1;
+        self.put_back(serial, item, home);
+        self.abandon_if_broken()
+    }
+
+    /// Takes up to so many messages off the queue for a shelf, as long as they suit it: no more than are this end's share, and none that
+    /// somebody waits for.
+    pub(super) fn shelve(&mut self, gate: &Gate, most: usize, suits: impl Fn(&T) -> bool, home: &Core<T>) -> Vec<T> {
+        if gate.is_closed() || self.receiving.count() > 0 || self.capacity == Some(0) {
+            return Vec::new();
+        }
+        let share = most.min(self.queue.len() / self.receivers.max(1));
+        let suiting = self.queue.iter().take(share).take_while(|entry| suits(&entry.item)).count();
+        let shelved: Vec<T> = (0..suiting).filter_map(|_| self.pop(home)).collect();
+        self.shelves.add(gate, shelved.len());
+        shelved
+    }
+
+    /// So many messages were taken from a shelf, and these were not. Gives what nobody can receive, to be dropped outside the lock.
+    pub(super) fn unshelve(&mut self, gate: &Gate, taken: usize, back: Vec<(u64, T)>, home: &Core<T>) -> VecDeque<T> {
+        self.shelves.remove(gate, taken + back.len());
+        for (serial, item) in back {
+            self.put_back(serial, item, home);
+        }
+        self.abandon_if_broken()
+    }
+
+    /// Puts a message where it was, before all that were sent after it.
+    fn put_back(&mut self, serial: u64, item: T, home: &Core<T>) {
         self.received -= 1;
         self.embark(&item, home);
         let index = self.queue.partition_point(|entry| entry.serial < serial);
         self.queue.insert(index, Entry { item, serial, awaited: false });
-        if self.is_broken() { self.abandon() } else { VecDeque::new() }
     }
 
     /// Notes who waits until the offer of that number is taken.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
+use super::lane::ShelfNumber;
 use super::wire::Verdict;
 use crate::channel::{ALL, Attachment, Event, Message, Outcome, Patience};
 use crate::sync::{AtomicBool, Ordering};
@@ -13,6 +14,8 @@ pub(super) enum Reply {
     /// A message, which is ours once we say so.
     Delivered {
         delivery: u64,
+        /// Where more may lie ready.
+        shelf: Option<ShelfNumber>,
         message: Message,
     },
     /// What was asked for.

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::arrival::Arrival;
 use super::call::Reply;
 use super::here::{Here, Late};
-use super::lane::Lane;
+use super::lane::{Lane, ShelfNumber};
 use super::outlet::{Audience, Granting};
 use super::packing::{NO_TOKEN, Unpacked, check_dtype};
 use super::peer::Peer;
 use super::talk::{Delivery, Forwarded, Hosted};
 use super::tickets::Held;
-use super::turns::{Loss, Turn};
+use super::turns::{Loss, Turn, Wish};
 use super::wire::{ArrayPart, Flaw, Origin, Packet, Part, Thing, Token, Verdict};
 use crate::channel::{Attachment, Message, Refusal, Refused};
 use crate::error::Error;
@@ -91,13 +91,17 @@ impl Peer {
             },
             Packet::Settled { fork } => drop(here.settle(&fork)),
             Packet::Close { end } => {
-                let closed = {
+                let (closed, shelf) = {
                     let mut talk = self.talk();
                     talk.watched.remove(&end);
-                    talk.ends.remove(&end)
+                    (talk.ends.remove(&end), talk.shelves.remove(&end))
                 };
                 if let Some(hosted) = closed {
                     hosted.close();
+                }
+                if let Some(shelf) = shelf {
+                    shelf.end();
+                    self.talk().free_shelves.give_back(shelf.number());
                 }
             }
             Packet::Another { end, number } => {
@@ -139,7 +143,7 @@ impl Peer {
                 let peer = self.clone();
                 Arrival::begin(here, parts, head, Box::new(move |message| Turn::put(&peer, request, sender, waits, late, message)));
             }
-            Packet::Want { request, end, waits } => {
+            Packet::Want { request, end, waits, more } => {
                 let receiver = match self.hosted(end) {
                     Some(Hosted::Receiver(receiver)) => receiver,
                     Some(Hosted::Sender(_)) => return Err(Flaw::Text(format!("end {end} sends, and was asked to receive"))),
@@ -148,7 +152,7 @@ impl Peer {
                         return Ok(());
                     }
                 };
-                Turn::want(here, self, request, receiver, waits);
+                Turn::want(here, self, request, receiver, Wish { end, waits, more });
             }
             Packet::Cancel { request } => {
                 let turn = self.talk().turns.remove(&request);
@@ -158,10 +162,10 @@ impl Peer {
                     self.post(&Packet::Answer { request, verdict: Verdict::Full, text: "" });
                 }
             }
-            Packet::Deliver { request, delivery, body } => {
+            Packet::Deliver { request, delivery, shelf, body } => {
                 let (parts, head) = self.unpack_body(&body)?;
                 let peer = self.clone();
-                Arrival::begin(here, parts, head, Box::new(move |message| peer.delivered(request, delivery, message)));
+                Arrival::begin(here, parts, head, Box::new(move |message| peer.delivered(request, delivery, shelf, message)));
             }
             Packet::Taken { delivery } => {
                 let lent = self.talk().lent.remove(&delivery);
@@ -237,9 +241,9 @@ impl Peer {
     }
 
     /// A message came for a request of ours.
-    fn delivered(&self, request: u64, delivery: u64, message: Result<Message, String>) {
+    fn delivered(&self, request: u64, delivery: u64, shelf: Option<ShelfNumber>, message: Result<Message, String>) {
         let unclaimed = match message {
-            Ok(message) => self.answer(request, Reply::Delivered { delivery, message }).is_some(),
+            Ok(message) => self.answer(request, Reply::Delivered { delivery, shelf, message }).is_some(),
             // A part of it lies with a process that is gone. The host finds that out, too, and then has another way; whoever waits asks again.
             Err(why) => {
                 self.post(&Packet::Return { delivery });

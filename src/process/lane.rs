@@ -1,6 +1,7 @@
 //! The memory between two processes: a ring for each direction, in a memfd that whoever dialled has made.
 //!
-//! Both may write all of it. It holds packets under way, none of which bring descriptors, and how many messages may follow without a question.
+//! Both may write all of it. It holds packets under way, none of which bring descriptors, and what either has for ends of the other: credit, and
+//! messages.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -9,18 +10,21 @@ use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
+use super::numbered::OneOf;
 use super::ring::Ring;
 use crate::sync::{AtomicU32, AtomicU64};
 
-/// Words of a ring.
+/// Words of the ring for all packets, and of a shelf.
 const WORDS: usize = 1 << 13;
-/// Ends of one side that can have credit at once.
-pub(super) const WORDS_OF_CREDIT: usize = 64;
+const WORDS_OF_SHELF: usize = 1 << 9;
+/// So many ends of one side can have credit at once, and so many a shelf.
+pub(super) type WordOfCredit = OneOf<64>;
+pub(super) type ShelfNumber = OneOf<8>;
 
-/// One direction, as it lies in memory. The two sides of each pair of words are written by different processes, so they lie in
-/// different lines of the cache.
+/// A ring as it lies in memory. The two sides of each pair of words are written by different processes, so they lie in different lines of
+/// the cache.
 #[repr(C, align(128))]
-struct Direction {
+struct Circle<const N: usize> {
     written: AtomicU64,
     _line: [u64; 15],
     read: AtomicU64,
@@ -28,29 +32,30 @@ struct Direction {
     _other: [u32; 29],
     bell: AtomicU32,
     _third: [u32; 31],
+    words: [AtomicU64; N],
+}
+
+impl<const N: usize> Circle<N> {
+    fn ring(&self) -> Ring<'_> {
+        let Circle { written, read, bell, thirst, words, .. } = self;
+        Ring { written, read, bell, thirst, words }
+    }
+}
+
+/// One direction.
+#[repr(C, align(128))]
+struct Direction {
+    packets: Circle<WORDS>,
     /// How many messages the writer's ends may send without asking.
-    credit: [AtomicU32; WORDS_OF_CREDIT],
-    words: [AtomicU64; WORDS],
+    credit: [AtomicU32; 64],
+    /// Messages that lie ready for the reader's ends.
+    shelves: [Circle<WORDS_OF_SHELF>; 8],
 }
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Direction>() == 5 * 128 + WORDS * 8, "the layout is part of the protocol");
+const _: () =
+    assert!(size_of::<Direction>() == 5 * 128 + WORDS * 8 + 8 * (3 * 128 + WORDS_OF_SHELF * 8), "the layout is part of the protocol");
 
 const LENGTH: usize = 2 * size_of::<Direction>();
-
-/// One of the words of credit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WordOfCredit(u8);
-
-impl WordOfCredit {
-    /// `None` when there are not so many.
-    pub(super) fn of(index: u64) -> Option<WordOfCredit> {
-        (index < WORDS_OF_CREDIT as u64).then_some(WordOfCredit(index as u8))
-    }
-
-    pub(super) fn index(self) -> usize {
-        self.0.into()
-    }
-}
 
 /// The mapped memory.
 ///
@@ -91,12 +96,12 @@ impl Lane {
 
     /// For what this process says.
     pub(super) fn outgoing(&self) -> Ring<'_> {
-        self.direction(self.writing).ring()
+        self.direction(self.writing).packets.ring()
     }
 
     /// For what it hears.
     pub(super) fn incoming(&self) -> Ring<'_> {
-        self.direction(1 - self.writing).ring()
+        self.direction(1 - self.writing).packets.ring()
     }
 
     /// The credit of an end that this process uses.
@@ -109,17 +114,20 @@ impl Lane {
         &self.direction(1 - self.writing).credit[word.index()]
     }
 
+    /// The shelf of an end that it keeps for the other one.
+    pub(super) fn filling(&self, shelf: ShelfNumber) -> Ring<'_> {
+        self.direction(self.writing).shelves[shelf.index()].ring()
+    }
+
+    /// The shelf of an end that this process uses.
+    pub(super) fn picking(&self, shelf: ShelfNumber) -> Ring<'_> {
+        self.direction(1 - self.writing).shelves[shelf.index()].ring()
+    }
+
     fn direction(&self, number: usize) -> &Direction {
         let start = self.mapping.as_ptr().cast::<Direction>().wrapping_add(number);
         // SAFETY: by invariant 1 both directions lie in the mapping, aligned, and stay mapped as long as `self`. They are atomics all through,
         // for which any bits are valid, and whoever writes them meanwhile, in whatever process, does so atomically or harms the values only.
         unsafe { &*start }
-    }
-}
-
-impl Direction {
-    fn ring(&self) -> Ring<'_> {
-        let Direction { written, read, bell, thirst, words, .. } = self;
-        Ring { written, read, bell, thirst, words }
     }
 }

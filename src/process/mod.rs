@@ -16,6 +16,7 @@
 //! |---|---|
 //! | a receiver between delivery and `Taken` | the message at the front of its queue again |
 //! | a receiver after `Taken` | the message was received |
+//! | a receiver with messages on its shelf | those that it has not read, in the queue again |
 //! | a sender before its packet was written | nothing |
 //! | a sender after it | the message; its arrays stay readable, as the host has the memory mapped |
 //! | the host of a channel | `HostGone`: its queue is gone with it |
@@ -39,10 +40,14 @@ mod ledger;
 #[cfg(all(test, not(loom)))]
 mod liars;
 mod lookout;
+mod numbered;
+#[cfg(all(test, not(loom)))]
+mod other_side;
 mod outbox;
 mod outlet;
 mod packing;
 mod peer;
+mod picking;
 mod published;
 mod redeem;
 mod remote;
@@ -50,6 +55,9 @@ mod request;
 mod ring;
 mod server;
 mod service;
+mod shelf;
+#[cfg(all(test, not(loom)))]
+mod shelf_tests;
 mod socket;
 mod statistics;
 mod talk;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::lane::{Lane, WORDS_OF_CREDIT, WordOfCredit};
+use super::lane::{Lane, WordOfCredit};
 use super::peer::Peer;
 use crate::channel::Allowance;
 use crate::sync::{AtomicU32, Ordering};
@@ -26,29 +26,6 @@ pub(super) struct Outlet {
     pub(super) audience: Audience,
     /// For one of a channel with a limit: where its credit is.
     pub(super) word: Option<WordOfCredit>,
-}
-
-/// Which words of credit no end uses, one bit for each.
-#[derive(Debug)]
-pub(super) struct FreeWords(u64);
-
-impl Default for FreeWords {
-    fn default() -> FreeWords {
-        const { assert!(WORDS_OF_CREDIT == u64::BITS as usize) };
-        FreeWords(u64::MAX)
-    }
-}
-
-impl FreeWords {
-    pub(super) fn take(&mut self) -> Option<WordOfCredit> {
-        let word = WordOfCredit::of(self.0.trailing_zeros().into())?;
-        self.0 &= self.0 - 1;
-        Some(word)
-    }
-
-    pub(super) fn give_back(&mut self, word: WordOfCredit) {
-        self.0 |= 1 << word.index();
-    }
 }
 
 impl Peer {

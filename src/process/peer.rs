@@ -20,7 +20,7 @@ use super::talk::{Delivery, Talk};
 use super::wire::Packet;
 use crate::Array;
 use crate::arena::Lessor;
-use crate::channel::{Outcome, Patience, Spin};
+use crate::channel::{Attachment, Message, Outcome, Patience, Spin};
 use crate::forks::Birth;
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -90,7 +90,7 @@ impl Peer {
 
     /// Whether it has messages of ours that it has not taken yet.
     pub(super) fn has_lent(&self) -> bool {
-        !self.talk().lent.is_empty()
+        !self.talk().lent.is_empty() || self.shelves().iter().any(|shelf| !shelf.is_empty())
     }
 
     /// A number that neither side has used in this conversation for one of its own things.
@@ -126,6 +126,15 @@ impl Peer {
     /// Whether the array is leased from the other side, by this very conversation.
     pub(super) fn has_leased(&self, array: &Array) -> bool {
         array.block().lessor().is_some_and(|lessor| std::ptr::addr_eq(Arc::as_ptr(lessor), self))
+    }
+
+    /// Whether all that the message brings lies with the two processes.
+    pub(super) fn has_all_between_us(&self, message: &Message) -> bool {
+        let between_us = |part: &Attachment| match part {
+            Attachment::Array(array) => array.is_own() || self.has_leased(array),
+            Attachment::Sender(_) | Attachment::Receiver(_) => false,
+        };
+        message.parts().1.iter().all(between_us)
     }
 
     /// The other side sees the end, even where a forked child of ours has the socket as well.
@@ -240,6 +249,9 @@ impl Peer {
         }
         for end in last.ends.values() {
             end.close();
+        }
+        for shelf in std::mem::take(&mut last.shelves).into_values() {
+            shelf.end();
         }
         for pending in std::mem::take(&mut last.pending).into_values() {
             pending.fill(Reply::Gone(why.clone()));

@@ -139,68 +139,44 @@ impl Here {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::os::fd::OwnedFd;
-    use std::time::{Duration, Instant};
-
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-
     use super::super::here::here;
-    use super::super::lane::Lane;
-    use super::super::peer::Role;
-    use super::super::socket::{self, Credentials};
+    use super::super::other_side::{OtherSide, until};
     use super::super::ticket::{forget, issue};
     use super::super::wire::{Verdict, part_from_bytes};
     use super::*;
     use crate::array::Order;
     use crate::handle::Handle;
-    use crate::{Arena, ArrayMeta, Budget, identity};
+    use crate::{Arena, ArrayMeta, Budget};
 
     /// A process that has our memory mapped, and what it has to redeem.
     struct Redeemer {
-        peer: Arc<Peer>,
-        socket: OwnedFd,
-        lane: Lane,
+        side: OtherSide,
         arena: Arena,
         ticket: Vec<u8>,
         token: Token,
     }
 
-    fn until(condition: impl Fn() -> bool) {
-        let end = Instant::now() + Duration::from_secs(10);
-        while !condition() {
-            assert!(Instant::now() < end, "it does not come to that");
-            std::thread::yield_now();
-        }
-    }
-
     impl Redeemer {
         fn new() -> Redeemer {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let (ours, socket) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-            let credentials = Credentials { pid: 0, ..Credentials::of(&ours).unwrap() };
-            let peer = here().unwrap().begin(ours, credentials, Role::Accepted).unwrap();
-            let (lane, descriptor) = Lane::new().unwrap();
-            let address = crate::offset::Address::from_bytes(identity::random("for a process that there is not").unwrap());
-            socket::send(&socket, &Packet::Hello { address }.write(), Some(std::os::fd::AsFd::as_fd(&descriptor))).unwrap();
-            until(|| peer.lane.get().is_some());
+            let side = OtherSide::new();
             let arena = Arena::new(Budget::bytes(1 << 20)).unwrap();
             let array = arena.share(ArrayMeta::contiguous("|u1".parse().unwrap(), &[3], Order::C).unwrap(), b"abc").unwrap();
             let ticket = issue(&Attachment::Array(array), "a test".to_owned()).unwrap();
             let token = part_from_bytes(&ticket[24..]).unwrap().token();
-            Redeemer { peer, socket, lane, arena, ticket, token }
+            Redeemer { side, arena, ticket, token }
         }
 
         fn says(&self, packet: &Packet<'_>) {
-            assert!(self.lane.outgoing().write(Some(&packet.write())));
-            socket::send(&self.socket, &Packet::Bell.write(), None).unwrap();
+            self.side.says(packet);
         }
 
         /// What it is answered.
         fn hears(&self, understand: impl Fn(Packet<'_>) -> bool) {
-            let mut buffer = Vec::new();
-            until(|| self.lane.incoming().has_next());
-            while self.lane.incoming().next(&mut buffer) == super::super::ring::Next::Elsewhere {}
-            assert!(understand(Packet::read(&buffer).unwrap()), "{:?}", Packet::read(&buffer));
+            self.side.hears(|packet| understand(packet).then_some(()));
+        }
+
+        fn leases(&self) -> usize {
+            self.side.peer.talk().ledger.len()
         }
 
         fn blocks(&self) -> u64 {
@@ -208,7 +184,7 @@ mod tests {
         }
 
         fn gives_back(&self) {
-            let talk = self.peer.talk();
+            let talk = self.side.peer.talk();
             let (_, Handle { arena, block, generation, .. }) = talk.redeemed.clone().unwrap();
             drop(talk);
             self.says(&Packet::Release { arena, block, generation, count: 1 });
@@ -216,21 +192,15 @@ mod tests {
         }
     }
 
-    impl Drop for Redeemer {
-        fn drop(&mut self) {
-            self.peer.hang_up();
-        }
-    }
-
     #[test]
     fn a_ticket_that_is_given_up_while_it_is_redeemed_stays() {
         let redeemer = Redeemer::new();
-        let reading = redeemer.peer.inbox.lock().unwrap();
+        let reading = redeemer.side.peer.inbox.lock().unwrap();
         redeemer.says(&Packet::Redeem { request: 0, token: redeemer.token });
         forget(&redeemer.ticket).unwrap();
         assert_eq!(redeemer.blocks(), 1);
         drop(reading);
-        until(|| redeemer.peer.talk().ledger.len() == 1);
+        until(|| redeemer.leases() == 1);
         until(|| !here().unwrap().tickets().any_fading());
         assert_eq!(redeemer.blocks(), 1);
         redeemer.gives_back();
@@ -252,8 +222,8 @@ mod tests {
         redeemer.says(&Packet::Redeem { request: 0, token: redeemer.token });
         redeemer.says(&Packet::Redeem { request: 1, token: redeemer.token });
         redeemer.hears(|packet| matches!(packet, Packet::Granted { request: 1, part: Part::Array(_) }));
-        assert_eq!((redeemer.blocks(), redeemer.peer.talk().ledger.len()), (1, 1));
-        redeemer.peer.hang_up();
+        assert_eq!((redeemer.blocks(), redeemer.leases()), (1, 1));
+        redeemer.side.peer.hang_up();
         until(|| redeemer.blocks() == 0);
     }
 }

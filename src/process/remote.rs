@@ -1,14 +1,16 @@
 //! An end whose channel lives in another process: each call is a request to that one.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::call::{Call, Pending, Reply};
 use super::here::here;
 use super::outbox::Way;
 use super::outlet::{Audience, Outlet};
+use super::packing::NO_TOKEN;
 use super::peer::Peer;
+use super::picking::Picking;
 use super::request::PATIENCE;
 use super::talk::{Forwarded, Talk};
 use super::ticket::adopt;
@@ -31,13 +33,18 @@ pub(super) struct Proxy {
     channel: u64,
     capacity: Option<usize>,
     closed: AtomicBool,
+    pub(super) picking: Mutex<Picking>,
 }
 
 impl Proxy {
+    fn new(peer: Arc<Peer>, part: &EndPart, end: u64, closed: bool) -> Proxy {
+        let EndPart { side, host, channel, capacity, .. } = *part;
+        Proxy { peer, end, side, host, channel, capacity, closed: AtomicBool::new(closed), picking: Mutex::default() }
+    }
+
     /// The end that the host has granted in that conversation.
     pub(super) fn granted(peer: &Arc<Peer>, part: &EndPart) -> Arc<dyn RemoteEnd> {
-        let EndPart { side, host, channel, capacity, end, .. } = *part;
-        Arc::new(Proxy { peer: peer.clone(), end, side, host, channel, capacity, closed: AtomicBool::new(false) })
+        Arc::new(Proxy::new(peer.clone(), part, part.end, false))
     }
 
     /// The only kind of remote ends there is.
@@ -137,11 +144,7 @@ impl Proxy {
     /// Whether a message is as good as sent once it is on its way, if there is room for it: all of its parts lie with the two processes, and
     /// the host has said that there are receivers. What is left is that all of these go meanwhile, which it could meet in the queue as well.
     fn needs_no_answer(&self, message: &Message, outlet: Outlet) -> bool {
-        let between_us = |part: &Attachment| match part {
-            Attachment::Array(array) => array.is_own() || self.peer.has_leased(array),
-            Attachment::Sender(_) | Attachment::Receiver(_) => false,
-        };
-        outlet.audience == Audience::There && message.parts().1.iter().all(between_us)
+        outlet.audience == Audience::There && self.peer.has_all_between_us(message)
     }
 
     /// Whether it is on its way, as there was room for it in the channel, and between here and there. What does not fit there is not on its
@@ -185,14 +188,13 @@ impl RemoteEnd for Proxy {
         if !closed {
             self.peer.post(&Packet::Another { end: self.end, number: ours(number) });
         }
-        let Proxy { side, host, channel, capacity, .. } = *self;
-        let peer = self.peer.clone();
-        Arc::new(Proxy { peer, end: ours(number), side, host, channel, capacity, closed: AtomicBool::new(closed) })
+        Arc::new(Proxy::new(self.peer.clone(), &self.describe(Origin::Granted, NO_TOKEN), ours(number), closed))
     }
 
     fn close(&self) {
         // Relaxed: the channel's own order of events is made by its host.
         if !self.closed.swap(true, Ordering::Relaxed) && !self.peer.is_inherited() {
+            self.end_picking();
             let mut talk = self.peer.talk();
             let word = talk.outlets.remove(&self.end).and_then(|outlet| outlet.word);
             // Under the lock: all that was sent on credit is said before, and whoever uses the word next, after it.
@@ -250,6 +252,7 @@ impl RemoteEnd for Proxy {
     }
 
     fn recv(&self, patience: Option<&Patience<'_>>) -> Result<Message, Absence> {
+        let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
         loop {
             if self.is_closed() {
                 return Err(Absence::Closed);
@@ -257,9 +260,13 @@ impl RemoteEnd for Proxy {
             if self.peer.is_inherited() {
                 return Err(Absence::Inherited);
             }
-            let (end, waits) = (self.end, patience.is_some());
-            match self.peer.call(patience.unwrap_or(&Patience::ENDLESS), |request| Packet::Want { request, end, waits }) {
-                Ok(Reply::Delivered { delivery, message }) => {
+            if let Some(message) = self.pick(here) {
+                return Ok(message);
+            }
+            let (end, waits, more) = (self.end, patience.is_some(), self.ask_for_more());
+            match self.peer.call(patience.unwrap_or(&Patience::ENDLESS), |request| Packet::Want { request, end, waits, more }) {
+                Ok(Reply::Delivered { delivery, shelf, message }) => {
+                    self.note_shelf(shelf);
                     // Written before the message is anybody's: whoever dies from here on has had it. The host looks for it by itself.
                     self.peer.post_quietly(&Packet::Taken { delivery }, None);
                     return Ok(message);

@@ -103,16 +103,24 @@ impl Ring<'_> {
         Some(Place(at))
     }
 
+    /// Whether the packet, which can be revoked and was not, was read.
+    pub(super) fn was_read(&self, place: Place) -> bool {
+        !self.may_be_unread(place) || self.word(place.0).load(Ordering::Relaxed) & REVOCABLE == 0
+    }
+
+    /// What was read may have been written over. We are the writer, so it will not be before we are done.
+    fn may_be_unread(&self, place: Place) -> bool {
+        let written = self.written.load(Ordering::Relaxed);
+        written.wrapping_sub(place.0) <= written.wrapping_sub(self.read.load(Ordering::Relaxed))
+    }
+
     /// Whether the packet is revoked: nobody had read it before, and nobody will do what it says. Its place may be of any time.
     pub(super) fn revoke(&self, place: Place) -> bool {
-        let unread = self.written.load(Ordering::Relaxed).wrapping_sub(self.read.load(Ordering::Relaxed));
-        let since = self.written.load(Ordering::Relaxed).wrapping_sub(place.0);
-        // What was read may have been written over. We are the writer, so it will not be before we are done.
         let head = self.word(place.0);
         let revocable = head.load(Ordering::Relaxed);
         let revoked = revocable ^ (REVOCABLE | REVOKED);
         // Relaxed: one word, which both sides change, has one order.
-        since <= unread
+        self.may_be_unread(place)
             && revocable & REVOCABLE != 0
             && head.compare_exchange(revocable, revoked, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

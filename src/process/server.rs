@@ -24,7 +24,7 @@ use crate::offset::Address;
 /// So many packets of one conversation in a turn.
 const TURN: usize = 64;
 /// How often to look at what has a time limit, while there is any.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// Kinds of watched descriptors, in the low bits of their numbers.
 const LISTENER: u64 = 0;
@@ -368,6 +368,7 @@ impl Thread {
         drop(expired);
         for peer in self.here.all() {
             peer.flush();
+            peer.shelves().iter().for_each(|shelf| shelf.keep_time());
             // That a message was taken is written without ringing.
             if peer.has_news() && !self.ready.iter().any(|other| other.id == peer.id) {
                 self.ready.push_back(peer);

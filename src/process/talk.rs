@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use super::call::Pending;
 use super::ledger::Ledger;
-use super::outlet::{FreeWords, Outlet};
+use super::numbered::Free;
+use super::outlet::Outlet;
 use super::peer::Peer;
+use super::shelf::Shelf;
 use super::turns::Turn;
 use super::wire::{Packet, Token};
 use crate::arena::ForeignArena;
@@ -80,7 +82,7 @@ pub(super) struct Talk {
     pub(super) ends: HashMap<u64, Hosted>,
     /// Sending ends that it keeps for us.
     pub(super) outlets: HashMap<u64, Outlet>,
-    pub(super) free_words: FreeWords,
+    pub(super) free_words: Free<64>,
     /// Those that we keep for it and shall tell it of.
     pub(super) watched: HashSet<u64>,
     /// Our requests.
@@ -89,6 +91,9 @@ pub(super) struct Talk {
     pub(super) turns: HashMap<u64, Turn>,
     /// Messages that were delivered to it and not taken there yet.
     pub(super) lent: BTreeMap<u64, Delivery>,
+    /// Of receiving ends that we keep for it.
+    pub(super) shelves: HashMap<u64, Arc<Shelf>>,
+    pub(super) free_shelves: Free<8>,
 }
 
 impl Talk {

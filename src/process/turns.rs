@@ -24,9 +24,9 @@ pub(super) enum Turn {
 
 impl Turn {
     /// Receives for the other side.
-    pub(super) fn want(here: &'static Here, peer: &Arc<Peer>, request: u64, receiver: Arc<Receiver>, waits: bool) {
-        let want = Arc::new_cyclic(|me| Want { me: me.clone(), peer: peer.clone(), receiver, request, key: Mutex::new(None) });
-        if !waits {
+    pub(super) fn want(here: &'static Here, peer: &Arc<Peer>, request: u64, receiver: Arc<Receiver>, wish: Wish) {
+        let want = Arc::new_cyclic(|me| Want { me: me.clone(), peer: peer.clone(), receiver, request, wish, key: Mutex::new(None) });
+        if !wish.waits {
             // Others may have sent before that was asked, and not been read yet.
             let lent = want.lend_now().or_else(|absence| match absence {
                 Absence::Empty => {
@@ -36,7 +36,7 @@ impl Turn {
                 absence => Err(absence),
             });
             match lent {
-                Ok(lent) => deliver(here, peer, request, lent),
+                Ok(lent) => want.deliver(here, lent),
                 Err(absence) => refuse_want(peer, request, &absence),
             }
         } else if peer.takes_turn(request, Turn::Want(want.clone())) {
@@ -123,6 +123,15 @@ impl Peer {
     }
 }
 
+/// What a request for a message says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) end: u64,
+    pub(super) waits: bool,
+    /// How many messages more may lie ready.
+    pub(super) more: u32,
+}
+
 /// A request for a message.
 #[derive(Debug)]
 pub(super) struct Want {
@@ -130,6 +139,7 @@ pub(super) struct Want {
     peer: Arc<Peer>,
     receiver: Arc<Receiver>,
     request: u64,
+    wish: Wish,
     /// By which the channel knows the waker.
     key: Mutex<Option<CallKey>>,
 }
@@ -148,6 +158,40 @@ impl Want {
     }
 }
 
+impl Want {
+    /// The message goes to the other side, and stays here until that has it. Others may lie ready then.
+    fn deliver(&self, here: &'static Here, lent: Lent) {
+        let Want { peer, request, .. } = self;
+        let (request, delivery) = (*request, peer.number());
+        let shelf = if self.wish.more > 0 { peer.shelf(self.wish.end, &self.receiver) } else { None };
+        let mut talk = peer.talk();
+        if talk.gone.is_some() {
+            // The lock goes before the message, which goes back.
+            drop(talk);
+            return;
+        }
+        let mut forwarded = Forwarded::default();
+        match peer.pack(here, &mut talk, lent.message(), lent.arena(), &mut forwarded) {
+            Ok(packed) => {
+                talk.lent.insert(delivery, Delivery { lent, forwarded });
+                drop(talk);
+                let number = shelf.as_ref().map(|shelf| shelf.number());
+                peer.post_quietly(&Packet::Deliver { request, delivery, shelf: number, body: packed.body() }, None);
+                if let Some(shelf) = shelf {
+                    shelf.fill(here, self.wish.more);
+                }
+                peer.ring();
+            }
+            Err(error) => {
+                drop(talk);
+                drop(lent);
+                forwarded.forget();
+                peer.post(&Packet::Answer { request, verdict: Verdict::Bad, text: &error.to_string() });
+            }
+        }
+    }
+}
+
 impl Waker for Want {
     fn wake(&self) {
         let Some(me) = self.me.upgrade().filter(|_| self.peer.has_turn(self.request)) else {
@@ -158,7 +202,7 @@ impl Waker for Want {
             // What is not delivered goes back by itself.
             Ok(lent) => {
                 if let (true, Ok(here)) = (self.peer.ends_turn(self.request), here()) {
-                    deliver(here, &self.peer, self.request, lent);
+                    self.deliver(here, lent);
                 }
             }
             Err(Unreceived::Pending(key)) => {
@@ -269,31 +313,6 @@ impl Waker for Loss {
         // Not of an end that was closed.
         if self.peer.hosted(self.end).is_some() {
             self.peer.post(&Packet::Lost { end: self.end });
-        }
-    }
-}
-
-/// The message goes to the other side, and stays here until that has it.
-fn deliver(here: &'static Here, peer: &Arc<Peer>, request: u64, lent: Lent) {
-    let delivery = peer.number();
-    let mut talk = peer.talk();
-    if talk.gone.is_some() {
-        // The lock goes before the message, which goes back.
-        drop(talk);
-        return;
-    }
-    let mut forwarded = Forwarded::default();
-    match peer.pack(here, &mut talk, lent.message(), lent.arena(), &mut forwarded) {
-        Ok(packed) => {
-            talk.lent.insert(delivery, Delivery { lent, forwarded });
-            drop(talk);
-            peer.post(&Packet::Deliver { request, delivery, body: packed.body() });
-        }
-        Err(error) => {
-            drop(talk);
-            drop(lent);
-            forwarded.forget();
-            peer.post(&Packet::Answer { request, verdict: Verdict::Bad, text: &error.to_string() });
         }
     }
 }

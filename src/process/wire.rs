@@ -15,7 +15,7 @@ mod kinds;
 mod parts;
 mod reader;
 
-use super::lane::WordOfCredit;
+use super::lane::{ShelfNumber, WordOfCredit};
 use crate::channel::{ChannelStatistics, Side};
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
 
@@ -154,20 +154,22 @@ pub(super) enum Packet<'p> {
         credit: Option<WordOfCredit>,
         body: Body<'p>,
     },
-    /// Receives. Answers: `Deliver`, `Answer`.
+    /// Receives; up to so many more may lie ready then. Answers: `Deliver`, `Answer`.
     Want {
         request: u64,
         end: u64,
         waits: bool,
+        more: u32,
     },
     /// The request is no longer waited for. If its answer is on the way, a delivery comes back.
     Cancel {
         request: u64,
     },
-    /// A message, which stays with the writer as well until it was taken.
+    /// A message, which stays with the writer as well until it was taken; and where more may lie ready.
     Deliver {
         request: u64,
         delivery: u64,
+        shelf: Option<ShelfNumber>,
         body: Body<'p>,
     },
     /// The message of that delivery has its receiver.

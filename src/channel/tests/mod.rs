@@ -5,6 +5,7 @@ mod calls;
 mod credit;
 mod forked;
 mod remote;
+mod shelf;
 mod supervised;
 
 use super::Message;

@@ -4,8 +4,9 @@ use bytemuck::{Pod, Zeroable};
 
 use super::parts::{number_of, side_of, write_array, write_body, write_part};
 use super::reader::Reader;
-use super::{Flaw, Packet, Thing, VERSION, Verdict, WordOfCredit};
+use super::{Flaw, Packet, Thing, VERSION, Verdict};
 use crate::offset::{Address, ArenaId, BlockIndex, Generation};
+use crate::process::numbered::OneOf;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -33,13 +34,13 @@ kinds! {
     INHERIT = 23 SETTLED = 24 HIDE = 25 LOST = 26 REDEEM = 27
 }
 
-/// 0 for none.
-fn number_of_word(word: Option<WordOfCredit>) -> u64 {
-    word.map_or(0, |word| word.index() as u64 + 1)
+/// From 1, or 0 for none.
+fn or_none<const N: usize>(one: Option<OneOf<N>>) -> u64 {
+    one.map_or(0, |one| one.index() as u64 + 1)
 }
 
-fn word_of(number: u64) -> Result<Option<WordOfCredit>, Flaw> {
-    let known = |index| WordOfCredit::of(index).ok_or(Flaw::Unknown { what: "word of credit", number });
+fn one_of_or_none<const N: usize>(number: u64) -> Result<Option<OneOf<N>>, Flaw> {
+    let known = |index| OneOf::of(index).ok_or(Flaw::Unknown { what: "word of credit or shelf", number });
     number.checked_sub(1).map(known).transpose()
 }
 
@@ -73,10 +74,10 @@ impl Packet<'_> {
             Packet::Find { request, thing, service, .. } => (FIND, *request, service.len() as u64, *thing as u64),
             Packet::Close { end } => (CLOSE, 0, *end, 0),
             Packet::Another { end, number } => (ANOTHER, 0, *end, *number),
-            Packet::Put { request, end, waits, credit, .. } => (PUT, *request, *end, u64::from(*waits) | number_of_word(*credit) << 1),
-            Packet::Want { request, end, waits } => (WANT, *request, *end, u64::from(*waits)),
+            Packet::Put { request, end, waits, credit, .. } => (PUT, *request, *end, u64::from(*waits) | or_none(*credit) << 1),
+            Packet::Want { request, end, waits, more } => (WANT, *request, *end, u64::from(*waits) | u64::from(*more) << 1),
             Packet::Cancel { request } => (CANCEL, *request, 0, 0),
-            Packet::Deliver { request, delivery, .. } => (DELIVER, *request, *delivery, 0),
+            Packet::Deliver { request, delivery, shelf, .. } => (DELIVER, *request, *delivery, or_none(*shelf)),
             Packet::Taken { delivery } => (TAKEN, 0, *delivery, 0),
             Packet::Return { delivery } => (RETURN, 0, *delivery, 0),
             Packet::Ask { request, end } => (ASK, *request, *end, 0),
@@ -165,10 +166,17 @@ impl<'p> Packet<'p> {
             },
             CLOSE => Packet::Close { end: subject },
             ANOTHER => Packet::Another { end: subject, number: detail },
-            PUT => Packet::Put { request, end: subject, waits: detail & 1 == 1, credit: word_of(detail >> 1)?, body: reader.body()? },
-            WANT => Packet::Want { request, end: subject, waits: flag()? },
+            PUT => {
+                Packet::Put { request, end: subject, waits: detail & 1 == 1, credit: one_of_or_none(detail >> 1)?, body: reader.body()? }
+            }
+            WANT => Packet::Want {
+                request,
+                end: subject,
+                waits: detail & 1 == 1,
+                more: u32::try_from(detail >> 1).map_err(|_| Flaw::Unknown { what: "count", number: detail })?,
+            },
             CANCEL => Packet::Cancel { request },
-            DELIVER => Packet::Deliver { request, delivery: subject, body: reader.body()? },
+            DELIVER => Packet::Deliver { request, delivery: subject, shelf: one_of_or_none(detail)?, body: reader.body()? },
             TAKEN => Packet::Taken { delivery: subject },
             RETURN => Packet::Return { delivery: subject },
             ASK => Packet::Ask { request, end: subject },

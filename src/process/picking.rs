@@ -1,0 +1,103 @@
+//! How a receiver of a channel in another process takes the messages that lie ready for it, and how many shall.
+
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::here::Here;
+use super::lane::ShelfNumber;
+use super::packing::Unpacked;
+use super::remote::Proxy;
+use super::ring::Next;
+use super::wire::{Body, Flaw, Packet};
+use crate::channel::{Message, RemoteEnd};
+
+/// The most messages that may lie ready.
+pub(super) const MOST: u32 = 32;
+/// Whoever spends less on a message, on average, comes back for more of them soon.
+const SOON: Duration = Duration::from_micros(100);
+
+/// What a receiving end knows of its shelf, and of its own haste.
+#[derive(Debug, Default)]
+pub(super) struct Picking {
+    shelf: Option<ShelfNumber>,
+    /// When the host has last answered, how many were picked since, and how many it was asked to lay ready.
+    since: Option<Instant>,
+    picked: u32,
+    more: u32,
+    buffer: Vec<u8>,
+}
+
+impl Proxy {
+    fn picking(&self) -> MutexGuard<'_, Picking> {
+        // A panic under the lock could only be ours, between two complete states.
+        self.picking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called once the end is closed: nobody picks from then on.
+    pub(super) fn end_picking(&self) {
+        self.picking().shelf = None;
+    }
+
+    /// How many messages shall lie ready beside the one that is asked for: one, and twice as many each time, as long as they go fast.
+    pub(super) fn ask_for_more(&self) -> u32 {
+        let mut picking = self.picking();
+        let is_fast = picking.since.is_some_and(|since| since.elapsed() <= SOON * (picking.picked + 1));
+        picking.more = if is_fast { (2 * picking.more).clamp(1, MOST) } else { 0 };
+        picking.more
+    }
+
+    /// The host has answered with a message, and named the shelf.
+    pub(super) fn note_shelf(&self, shelf: Option<ShelfNumber>) {
+        let mut picking = self.picking();
+        picking.since = Some(Instant::now());
+        picking.picked = 0;
+        if shelf.is_some() && !self.is_closed() {
+            picking.shelf = shelf;
+        }
+    }
+
+    /// Takes the next message off the shelf: from here on it was received.
+    pub(super) fn pick(&self, here: &'static Here) -> Option<Message> {
+        let mut picking = self.picking();
+        let ring = self.peer.lane.get()?.picking(picking.shelf?);
+        if self.peer.is_gone() {
+            return None;
+        }
+        let next = loop {
+            match ring.next(&mut picking.buffer) {
+                Next::Revoked(_) => {}
+                next => break next,
+            }
+        };
+        if next == Next::Nothing {
+            return None;
+        }
+        picking.picked += 1;
+        let packet = std::mem::take(&mut picking.buffer);
+        // What is unpacked may close this very end.
+        drop(picking);
+        let read = match next {
+            Next::Packet(_) => self.unpack_picked(here, &packet),
+            _ => Err(Flaw::Text("something else than a packet is on a shelf".to_owned())),
+        };
+        self.picking().buffer = packet;
+        // No honest host lies; the server's thread ends the conversation with this one.
+        read.inspect_err(|_| self.peer.hang_up()).ok()
+    }
+
+    fn unpack_picked(&self, here: &'static Here, packet: &[u8]) -> Result<Message, Flaw> {
+        let Packet::Deliver { body, .. } = Packet::read(packet)? else {
+            return Err(Flaw::Text("something else than a message is on a shelf".to_owned()));
+        };
+        if matches!(&body, Body::Inline(bytes) if bytes.first_chunk() != Some(&[0; 4])) {
+            // The memory that its arrays lie in was shown before.
+            self.peer.catch_up(here);
+        }
+        let (parts, head) = self.peer.unpack_body(&body)?;
+        let here = |part| if let Unpacked::Here(part) = part { Some(part) } else { None };
+        let parts: Option<Vec<_>> = parts.into_iter().map(here).collect();
+        parts
+            .map(|parts| Message::from_parts(&head, parts))
+            .ok_or_else(|| Flaw::Text("a part of what is on a shelf lies elsewhere".to_owned()))
+    }
+}
