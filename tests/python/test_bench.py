@@ -1,9 +1,13 @@
 """The benchmark measures what it says: every route carries what was sent, refusals are noted, and nothing hangs on the dead."""
 
+import importlib
 import json
 import multiprocessing
 import os
 import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +17,13 @@ from crossbuf import Broken
 from crossbuf.bench import serving
 from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.routes import ROUTES, Refused, Route
+from crossbuf.bench.routes.files import ReadyJoblibFile
+from crossbuf.bench.routes.iceoryx2 import Iceoryx2
 from crossbuf.bench.routes.multiprocess import Pipe, Queue
-from crossbuf.bench.routes.ours import InterpreterShared, ProcessCopied
-from crossbuf.bench.routes.pools import InterpreterPool
+from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied
+from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
+from crossbuf.bench.routes.ray import RayPut
+from crossbuf.bench.routes.stdlib_interpreters import QueuePickled
 from crossbuf.bench.run import Run
 from crossbuf.bench.sampling import Effort, in_turns, on_one_cpu
 from crossbuf.bench.workloads import WORKLOADS, layouts, receivers, throughput
@@ -84,14 +92,71 @@ def test_trouble_of_a_receiver_is_an_answer() -> None:
         assert way.ask("touch", way.prepare(np.ones(2))) == serving.PING
 
 
-@pytest.mark.parametrize("route", [Pipe, Queue, ProcessCopied], ids=lambda route: route.name)
+@pytest.mark.parametrize("route", [Pipe, Queue, ProcessCopied, Iceoryx2], ids=lambda route: route.name)
 def test_a_killed_receiver_ends_the_trip(route: type[Route]) -> None:
-    way = route()
+    way = available(route)()
     [process] = multiprocessing.active_children()
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     with pytest.raises((EOFError, OSError, Broken)):
-        way.ask("touch", b"x")
+        way.ask("touch", np.ones(3))
+    way.close()
+
+
+class Deadly:
+    """Whoever unpickles it calls `end`, and does not live on."""
+
+    def __init__(self, end: Callable[..., object], *arguments: object) -> None:
+        self._end = (end, arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self._end
+
+
+def ray_errors() -> tuple[type[Exception], ...]:
+    return () if RayPut.absent() else (importlib.import_module("ray.exceptions").RayActorError,)
+
+
+@pytest.mark.parametrize("route", [Pipe, Queue, ProcessCopied, ProcessPool, ReadyJoblibFile, RayPut], ids=lambda route: route.name)
+def test_a_process_that_dies_over_its_question_ends_the_trip(route: type[Route]) -> None:
+    way = available(route)()
+    with pytest.raises((EOFError, OSError, BrokenExecutor, *ray_errors())):
+        way.ask("touch", way.prepare(Deadly(signal.raise_signal, signal.SIGKILL)))
+    way.close()
+
+
+@pytest.mark.parametrize("route", [InterpreterCopied, QueuePickled], ids=lambda route: route.name)
+def test_an_interpreter_that_ends_over_its_question_ends_the_trip(route: type[Route]) -> None:
+    way = available(route)()
+    with pytest.raises((EOFError, Broken)):
+        way.ask("touch", Deadly(sys.exit))
+
+
+def test_a_dead_receiver_is_noted_and_the_other_routes_go_on() -> None:
+    run = Run(Record({}), quick=True)
+    with run.opened([Pipe, InterpreterCopied]) as routes:
+        run.trips("w", "deadly", Deadly(signal.raise_signal, signal.SIGKILL), {Pipe.name: routes[Pipe.name]}, Effort(0, least=1))
+        run.trips("w", "next", np.ones(3), routes, Effort(0, least=1))
+    assert [(series.route, series.note, len(series.samples)) for series in run.record.series] == [
+        (Pipe.name, "EOFError", 0),
+        (Pipe.name, "BrokenPipeError: [Errno 32] Broken pipe", 0),
+        (InterpreterCopied.name, "", 1),
+    ]
+    assert run.record.skipped == {}
+
+
+def test_a_route_that_does_not_end_is_noted() -> None:
+    class Stubborn(Pipe):
+        name = "stubborn"
+
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("no end")
+
+    run = Run(Record({}), quick=True)
+    with run.opened([Stubborn]):
+        pass
+    assert run.record.skipped == {"stubborn": "it does not end: RuntimeError: no end"}
 
 
 def test_a_route_that_does_not_start_is_skipped_with_its_reason() -> None:

@@ -29,8 +29,7 @@ class Run:
 
     def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:
         """Appends that a route cannot do it."""
-        text = str(why) if isinstance(why, Refused) else f"{type(why).__name__}: {why}"
-        self.record.series.append(Series(workload, case, route, note=text.partition("\n")[0], at=at))
+        self.record.series.append(Series(workload, case, route, note=_told(why), at=at))
 
     @contextlib.contextmanager
     def opened(self, routes: Iterable[type[Route]]) -> Iterator[dict[str, Route]]:
@@ -42,10 +41,18 @@ class Run:
                     self.record.skipped[route.name] = why
                     continue
                 try:
-                    running[route.name] = receivers.enter_context(route())
+                    running[route.name] = route()
                 except Exception as trouble:  # a rival that does not start here must not end the run
-                    self.record.skipped[route.name] = f"it does not start: {type(trouble).__name__}: {trouble}".partition("\n")[0]
+                    self.record.skipped[route.name] = f"it does not start: {_told(trouble)}"
+                else:
+                    receivers.callback(self._close, running[route.name])
             yield running
+
+    def _close(self, route: Route) -> None:
+        try:
+            route.close()
+        except Exception as trouble:  # neither must one that does not end
+            self.record.skipped[route.name] = f"it does not end: {_told(trouble)}"
 
     def trips(
         self,
@@ -71,3 +78,10 @@ class Run:
                     continue
                 works[name] = lambda route=route, payload=payload: route.ask("touch", payload)
             self.add(workload, case, in_turns(works, effort), at=at, notes=notes)
+
+
+def _told(trouble: BaseException) -> str:
+    """In one line."""
+    text = str(trouble).partition("\n")[0]
+    kind = type(trouble).__name__
+    return text if isinstance(trouble, Refused) else f"{kind}: {text}" if text else kind

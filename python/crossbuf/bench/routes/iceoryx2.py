@@ -7,12 +7,11 @@ import ctypes
 import multiprocessing
 import os
 import pickle
-import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
 from .. import serving
-from .route import PROCESSES, Route, missing, plain
+from .route import PROCESSES, Served, missing, plain
 
 #: Bytes ahead of the array's: the length of a pickle, and the pickle of question, dtype, shape and order.
 _HEAD = 512
@@ -26,18 +25,14 @@ class _Line:
     def __init__(self, node: Any, name: str) -> None:
         import iceoryx2 as iox2
 
-        class Block(ctypes.Structure):
-            """The element: a payload of bytes begins at any address, one of these at a multiple of 64."""
-
-            _align_ = 64
-            _fields_ = (("bytes", ctypes.c_uint8 * 64),)
-
         self._second = iox2.Duration.from_secs(1)
         self._static = iox2.AllocationStrategy.Static
+        self._discard = iox2.BackpressureStrategy.DiscardData
         # The smallest limits: the publisher reserves room for the worst case of them.
         self._data = (
             node.service_builder(iox2.ServiceName.new(name))
-            .publish_subscribe(iox2.Slice[Block])
+            .publish_subscribe(iox2.Slice[ctypes.c_uint8])
+            .payload_alignment(iox2.Alignment.new(64))
             .max_publishers(1)
             .max_subscribers(1)
             .subscriber_max_buffer_size(1)
@@ -50,8 +45,9 @@ class _Line:
 
     def sends(self, largest: int) -> None:
         # Static: sparse room for a few samples of the largest size; the growing strategies refuse to grow by much.
-        builder = self._data.publisher_builder().initial_max_slice_len(-(-largest // 64)).max_loaned_samples(2)
-        self._publisher = builder.allocation_strategy(self._static).create()
+        builder = self._data.publisher_builder().initial_max_slice_len(largest).max_loaned_samples(2)
+        # Who is asked has always taken the message before; one who has not is dead, and must not be waited for.
+        self._publisher = builder.allocation_strategy(self._static).backpressure_strategy(self._discard).create()
         self._notifier = self._event.notifier_builder().create()
 
     def receives(self) -> None:
@@ -59,7 +55,7 @@ class _Line:
         self._listener = self._event.listener_builder().create()
 
     def loan(self, length: int) -> Any:
-        return self._publisher.loan_slice_uninit(-(-length // 64))
+        return self._publisher.loan_slice_uninit(length)
 
     def send(self, loaned: Any, head: object) -> None:
         pickled = pickle.dumps(head)
@@ -76,7 +72,7 @@ class _Line:
             if not self._listener.timed_wait(self._second) and not is_alive():
                 raise EOFError("the other process has ended")
         payload = sample.payload()
-        memory = _bytes_at(payload.as_ptr(), 64 * payload.len())
+        memory = _bytes_at(payload.as_ptr(), payload.len())
         size = int.from_bytes(memory[:8], "little")
         return sample, memory, pickle.loads(bytes(memory[8 : 8 + size]))
 
@@ -124,7 +120,7 @@ def receiver(name: str) -> None:
     serving.serve(receive, answer, opened, lambda: samples.pop(0).delete())
 
 
-class Iceoryx2(Route):
+class Iceoryx2(Served):
     name = "iceoryx2, copied in"
     messages = "iceoryx2"
     place = "process"
@@ -132,8 +128,6 @@ class Iceoryx2(Route):
 
     @classmethod
     def absent(cls) -> str:
-        if sys.version_info < (3, 13):
-            return "the alignment of its samples takes ctypes of CPython 3.13"
         return missing("iceoryx2")
 
     def __init__(self) -> None:
@@ -144,7 +138,7 @@ class Iceoryx2(Route):
         self._back.receives()
         self._process = PROCESSES.Process(target=receiver, args=(name,), daemon=True)
         self._process.start()
-        self.answer()
+        self.take()
 
     def prepare(self, array: Any) -> Any:
         return plain(array)
@@ -158,16 +152,15 @@ class Iceoryx2(Route):
         np.copyto(np.ndarray(payload.shape, payload.dtype, memory, _HEAD, order=order), payload)
         self._there.send(loaned, (question, payload.dtype, payload.shape, order))
 
-    def answer(self) -> Any:
+    def post(self, message: object) -> None:
+        self._there.send(self._there.loan(_HEAD), message)
+
+    def take(self) -> Any:
         sample, _, reply = self._back.receive(self._process.is_alive)
         sample.delete()
         return reply
 
-    def ping(self) -> None:
-        self._there.send(self._there.loan(_HEAD), serving.PING)
-        self.answer()
-
     def close(self) -> None:
-        self._there.send(self._there.loan(_HEAD), serving.END)
+        self.tell_end()
         self._process.join()
         del self._there, self._back

@@ -6,7 +6,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 from .. import serving
-from .route import PROCESSES, Piped, Route, plain
+from .route import PROCESSES, Piped, Served, plain
 
 #: SharedMemory of which this process is not the owner is no business of its resource tracker; before 3.13 that could not be said.
 _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -44,7 +44,7 @@ class PipeOutOfBand(Piped):
                 self._pipe.send_bytes(raw)
 
 
-class Queue(Route):
+class Queue(Served):
     name = "mp.Queue"
     messages = "mp.Queue"
     place = "process"
@@ -54,6 +54,7 @@ class Queue(Route):
         self._there = PROCESSES.Queue()
         # Answers are small, and a Pipe tells when the receiver is gone.
         self._back, back = PROCESSES.Pipe(duplex=False)
+        self.post, self.take = self._there.put, self._back.recv
         self._process = PROCESSES.Process(target=self.receiver, args=(self._there, back), daemon=True)
         self._process.start()
         back.close()
@@ -64,18 +65,8 @@ class Queue(Route):
         """What the process does."""
         serving.serve(inbox.get, outbox.send)
 
-    def send(self, question: str, payload: Any) -> None:
-        self._there.put((question, payload))
-
-    def answer(self) -> Any:
-        return self._back.recv()
-
-    def ping(self) -> None:
-        self._there.put(serving.PING)
-        self._back.recv()
-
     def close(self) -> None:
-        self._there.put(serving.END)
+        self.tell_end()
         self._process.join()
         self._there.close()
         self._there.join_thread()

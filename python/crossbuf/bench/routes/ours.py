@@ -4,17 +4,18 @@ from typing import Any
 
 from ... import _core
 from ...workers import spawn
-from .. import serving, workers
-from .route import PROCESSES, Route, plain
+from .. import workers
+from .route import PROCESSES, Served, plain
 
 
-class _Channels(Route):
+class _Channels(Served):
     """Two channels, there and back. The arena is its own, so that other routes' memory is not what it uses again."""
 
     def __init__(self) -> None:
         self._arena = _core.Arena()
         self._there, inbox = _core.channel(arena=self._arena)
         outbox, self._back = _core.channel()
+        self.post, self.take = self._there.send, self._back.recv
         # Its ends are its own from here on: when it is gone, these channels say so.
         with inbox, outbox:
             self._receiver = self._start(inbox, outbox)
@@ -23,18 +24,8 @@ class _Channels(Route):
     def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
         raise NotImplementedError
 
-    def send(self, question: str, payload: Any) -> None:
-        self._there.send((question, payload))
-
-    def answer(self) -> Any:
-        return self._back.recv()
-
-    def ping(self) -> None:
-        self._there.send(serving.PING)
-        self._back.recv()
-
     def close(self) -> None:
-        self._there.send(serving.END)
+        self.tell_end()
         self._receiver.join()
         self._there.close()
         self._back.close()

@@ -1,11 +1,14 @@
 """What a route is: one way of an array from here to a receiver, and of the receiver's answer back."""
 
+import contextlib
 import multiprocessing
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from ...errors import Broken
 from .. import serving
 
 #: How receivers are started that are processes: the one start method which is safe everywhere.
@@ -93,13 +96,38 @@ def plain(array: Any) -> Any:
     return array
 
 
-class Piped(Route):
+class Served(Route):
+    """A route whose receiver runs `serving.serve`. Subclasses set the two calls, which are not methods as those would lengthen the trip."""
+
+    #: Gives the receiver a message.
+    post: Callable[[object], object]
+    #: Waits for the next thing that the receiver says. Raises when it is gone.
+    take: Callable[[], Any]
+
+    def send(self, question: str, payload: Any) -> None:
+        self.post((question, payload))
+
+    def answer(self) -> Any:
+        return self.take()
+
+    def ping(self) -> None:
+        self.post(serving.PING)
+        self.take()
+
+    def tell_end(self) -> None:
+        """Lets the receiver end, when it is not dead."""
+        with contextlib.suppress(OSError, Broken):
+            self.post(serving.END)
+
+
+class Piped(Served):
     """A route whose messages go to a process through a `multiprocessing.Pipe`, whatever the arrays do."""
 
     place = "process"
 
     def __init__(self) -> None:
         self._pipe, other = PROCESSES.Pipe()
+        self.post, self.take = self._pipe.send, self._pipe.recv
         self._process = PROCESSES.Process(target=self.receiver, args=(other,), daemon=True)
         self._process.start()
         other.close()
@@ -110,17 +138,7 @@ class Piped(Route):
         """What the process does."""
         serving.serve(pipe.recv, pipe.send)
 
-    def send(self, question: str, payload: Any) -> None:
-        self._pipe.send((question, payload))
-
-    def answer(self) -> Any:
-        return self._pipe.recv()
-
-    def ping(self) -> None:
-        self._pipe.send(serving.PING)
-        self._pipe.recv()
-
     def close(self) -> None:
-        self._pipe.send(serving.END)
+        self.tell_end()
         self._process.join()
         self._pipe.close()

@@ -1,12 +1,14 @@
 """The standard library's routes to an interpreter: the queues of `concurrent.interpreters`, which begin with CPython 3.14."""
 
 import pickle
+import queue
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ...workers import spawn
 from .. import serving
-from .route import Route, plain
+from .route import Served, plain
 
 _BEGINS = "concurrent.interpreters begins with CPython 3.14"
 
@@ -19,7 +21,13 @@ else:
         raise NotImplementedError(_BEGINS)
 
 
-class _Queue(Route):
+def receiver(inbox: Any, outbox: Any, opened: Callable[[Any], Any]) -> None:
+    """What the interpreter does."""
+    serving.serve(inbox.get, outbox.put, opened)
+    inbox.get()  # what an interpreter has put is lost when it ends before somebody got it
+
+
+class _Queue(Served):
     place = "interpreter"
 
     @classmethod
@@ -27,27 +35,29 @@ class _Queue(Route):
         return "" if sys.version_info >= (3, 14) else _BEGINS
 
     def __init__(self) -> None:
-        self._there, self._back = create_queue(), create_queue()
+        there, self._back = create_queue(), create_queue()
+        self.post = there.put
         # crossbuf starts the interpreter, so that NumPy is there; all messages go through the queues.
-        self._receiver = spawn(type(self).receiver, self._there, self._back)
+        self._receiver = spawn(receiver, there, self._back, self.opened)
         self.ping()
 
     @staticmethod
-    def receiver(inbox: Any, outbox: Any) -> None:
-        """What the interpreter does."""
-        serving.serve(inbox.get, outbox.put)
-        inbox.get()  # what an interpreter has put is lost when it ends before somebody got it
+    def opened(payload: Any) -> Any:
+        """What the receiver makes of what arrives."""
+        raise NotImplementedError
 
-    def answer(self) -> Any:
-        return self._back.get()
-
-    def ping(self) -> None:
-        self._there.put(serving.PING)
-        self._back.get()
+    def take(self) -> Any:
+        # A queue does not tell when nobody is left to put something into it.
+        while True:
+            try:
+                return self._back.get(timeout=1)
+            except queue.Empty:
+                if not self._receiver.is_alive():
+                    raise EOFError("the receiver has ended") from None
 
     def close(self) -> None:
-        self._there.put(serving.END)
-        self._there.put(serving.END)
+        self.tell_end()
+        self.tell_end()
         self._receiver.join()
 
 
@@ -57,14 +67,13 @@ class QueueMemoryview(_Queue):
     how = "Queue.put((question, memoryview(array))) and np.asarray there: the only way without a copy, and the receiver may write"
 
     @staticmethod
-    def receiver(inbox: Any, outbox: Any) -> None:
+    def opened(payload: Any) -> Any:
         import numpy as np
 
-        serving.serve(inbox.get, outbox.put, np.asarray)
-        inbox.get()
+        return np.asarray(payload)
 
     def send(self, question: str, payload: Any) -> None:
-        self._there.put((question, memoryview(payload)))
+        self.post((question, memoryview(payload)))
 
 
 class QueueBytes(_Queue):
@@ -72,15 +81,15 @@ class QueueBytes(_Queue):
     how = "Queue.put of array.tobytes(), its dtype and its shape, np.ndarray over the bytes there"
 
     @staticmethod
-    def receiver(inbox: Any, outbox: Any) -> None:
+    def opened(payload: Any) -> Any:
         import numpy as np
 
-        serving.serve(inbox.get, outbox.put, lambda payload: np.ndarray(payload[2], payload[1], buffer=payload[0]))
-        inbox.get()
+        data, dtype, shape = payload
+        return np.ndarray(shape, dtype, data)
 
     def send(self, question: str, payload: Any) -> None:
         plain(payload)
-        self._there.put((question, (payload.tobytes(), payload.dtype.str, payload.shape)))
+        self.post((question, (payload.tobytes(), payload.dtype.str, payload.shape)))
 
 
 class QueuePickled(_Queue):
@@ -88,9 +97,8 @@ class QueuePickled(_Queue):
     how = "Queue.put of pickle.dumps(array, 5), pickle.loads there, in an interpreter that has NumPy through crossbuf.isolation"
 
     @staticmethod
-    def receiver(inbox: Any, outbox: Any) -> None:
-        serving.serve(inbox.get, outbox.put, pickle.loads)
-        inbox.get()
+    def opened(payload: Any) -> Any:
+        return pickle.loads(payload)
 
     def send(self, question: str, payload: Any) -> None:
-        self._there.put((question, pickle.dumps(payload, 5)))
+        self.post((question, pickle.dumps(payload, 5)))

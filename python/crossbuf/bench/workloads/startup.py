@@ -1,8 +1,9 @@
 """What a worker costs to begin with: time until it has done nothing and is gone, with NumPy and without, and the memory while it waits."""
 
+import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -75,14 +76,17 @@ def _child(call: Any) -> None:
     process.join()
 
 
-_IMPORT = "import time; start = time.perf_counter(); import numpy; print(time.perf_counter() - start)"
+def _alone(function: Callable[[], object], end: str) -> list[str]:
+    """The command of a process that calls a function, without anything of crossbuf, and then does what `end` says."""
+    return [sys.executable, "-c", f"{inspect.getsource(function)}\nresult = {function.__name__}()\n{end}"]
 
 
 def _imports(run: Run, isolated: bool) -> None:
     """By the worker's own clock."""
     samples: dict[str, list[float]] = {PROCESS: [], SPAWNED: []} if isolated else {PROCESS: []}
+    command = _alone(workers.seconds_of_import, "print(result)")
     for _ in run.effort(6, most=30).rounds():
-        samples[PROCESS].append(float(subprocess.check_output([sys.executable, "-c", _IMPORT])))
+        samples[PROCESS].append(float(subprocess.check_output(command)))
         if isolated:
             samples[SPAWNED].append(spawn(workers.seconds_of_import).join())
     run.add(NAME, IMPORT, {name: Samples(seconds, 1) for name, seconds in samples.items()})
@@ -116,18 +120,9 @@ def _interpreters() -> Iterator[None]:
             worker.join()
 
 
-_IDLE = """
-import numpy as np
-np.linalg.svd(np.random.default_rng(1).random((20, 20)))
-np.fft.fft(np.ones(20))
-print(flush=True)
-input()
-"""
-
-
 @contextmanager
 def _processes() -> Iterator[list[int]]:
-    command = [sys.executable, "-c", _IDLE]
+    command = _alone(workers.compute, "print(flush=True); input()")
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(_WORKERS)]
     try:
         for process in processes:
