@@ -1,9 +1,9 @@
 """The benchmark measures what it says: every route carries what was sent, refusals are noted, and nothing hangs on the dead."""
 
 import importlib
-import json
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +16,7 @@ import pytest
 from crossbuf import Broken
 from crossbuf.bench import serving
 from crossbuf.bench.record import Record, Series, about
+from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
 from crossbuf.bench.routes.files import ReadyJoblibFile
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2
@@ -27,6 +28,7 @@ from crossbuf.bench.routes.stdlib_interpreters import QueuePickled
 from crossbuf.bench.run import Run
 from crossbuf.bench.sampling import Effort, in_turns, on_one_cpu
 from crossbuf.bench.workloads import WORKLOADS, layouts, receivers, throughput
+from crossbuf.cli import main
 
 
 def available(route: type[Route]) -> type[Route]:
@@ -228,19 +230,51 @@ def test_all_messages_of_a_crowd_arrive() -> None:
 
 
 def test_the_command_measures_prints_and_writes(child, tmp_path: Path) -> None:
-    done = child("-m", "crossbuf", "bench", "--quick", "--only", "messages", "--json", "it.json")
+    pytest.importorskip("matplotlib")
+    done = child("-m", "crossbuf", "bench", "--quick", "--only", "messages", "--json", "it.json", "--html", "it.html")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "share 800 B" in done.stdout
-    assert "pickle 5, in band" in done.stdout
-    read = json.loads((tmp_path / "it.json").read_text())
-    assert read["about"]["command"] == "crossbuf bench --quick --only messages --json it.json"
-    assert {series["workload"] for series in read["series"]} == {"messages"}
+    read = Record.read(tmp_path / "it.json")
+    assert read.about["command"] == "crossbuf bench --quick --only messages --json it.json --html it.html"
+    assert list(read.workloads()) == ["messages"]
+    assert done.stdout == f"{table.workload(read, 'messages')}\n\n{table.ratios(read)}\n"
+    page = (tmp_path / "it.html").read_text()
+    for series in read.series:
+        assert len(series.samples) >= 3
+        assert units.readable(series.median, series.unit) in page
+    # Names of XML vocabularies are all that looks like an address, and nothing is loaded.
+    assert set(re.findall(r"\w+://[^\s\"'<>]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert not re.search(r"<script|<link|<img|@import|url\((?!#)|\bsrc=", page)
 
 
-def test_what_cannot_be_measured_is_one_line(child) -> None:
-    done = child("-m", "crossbuf", "bench", "--only", "speed")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"crossbuf bench: --only speed: no such workload; there are {', '.join(WORKLOADS)}\n"
-    done = child("-m", "crossbuf", "bench", "--json", "nowhere/it.json")
+def test_memory_that_is_measured_besides_is_printed(monkeypatch, capsys) -> None:
+    def measure(run: Run) -> None:
+        run.record.series += [Series("job", "all", "mp.Pipe", [0.25]), Series("memory of jobs", "all", "mp.Pipe", [5e6], "B")]
+
+    monkeypatch.setattr(WORKLOADS["job"], "measure", measure)
+    assert main(["bench", "--only", "job", "--only", "job"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("250 ms") == printed.count("5.00 MB") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--only", "job", "--only", "speed"], f"--only speed: no such workload; there are {', '.join(WORKLOADS)}"),
+        (["--json", "nowhere/it.json"], "cannot write nowhere/it.json: No such file or directory"),
+        (["--json", "it.json", "--html", "."], "cannot write .: Is a directory"),
+        (["--json", "it", "--html", "sub/../it"], "--json and --html are the same file, it"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_measured(child, tmp_path: Path, arguments: list[str], why: str) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "sub").mkdir()
+    done = child("-m", "crossbuf", "bench", *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"crossbuf bench: {why}\n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "sub"]
+
+
+def test_a_file_that_is_there_stays_until_it_is_replaced(child, tmp_path: Path) -> None:
+    (tmp_path / "it.json").write_text("before")
+    done = child("-m", "crossbuf", "bench", "--json", "it.json", "--html", "nowhere/it.html")
     assert done.returncode == 1
-    assert "cannot write nowhere/it.json: there is no folder " in done.stderr
+    assert (tmp_path / "it.json").read_text() == "before"

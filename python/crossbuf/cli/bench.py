@@ -22,13 +22,20 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
         raise ValueError(f"--only {unknown[0]}: no such workload; there are {', '.join(WORKLOADS)}")
     if html is not None:
         needs.require()
-    for file in (json, html):
-        if file is not None and not Path(file).absolute().parent.is_dir():
-            raise ValueError(f"cannot write {file}: there is no folder {Path(file).absolute().parent}")
+    files = [Path(file) for file in (json, html) if file is not None]
+    for file in files:
+        _require_writable(file)
+    if len({file.resolve() for file in files}) < len(files):
+        raise ValueError(f"--json and --html are the same file, {json}")
     record = Record(about(command))
-    for name in only or WORKLOADS:
+    printed: set[str] = set()
+    for name in dict.fromkeys(only or WORKLOADS):
         WORKLOADS[name].measure(Run(record, quick=quick))
-        print(table.workload(record, name), end="\n\n", flush=True)
+        # Some measure memory besides, under a name of its own.
+        for part in record.workloads():
+            if part not in printed:
+                print(table.workload(record, part), end="\n\n", flush=True)
+                printed.add(part)
     print(*filter(None, (table.ratios(record), table.skipped(record))), sep="\n\n")
     if json is not None:
         record.write(Path(json))
@@ -37,3 +44,14 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
 
         page.write(record, Path(html), {name: str(WORKLOADS[name].__doc__) for name in WORKLOADS})
     return 0
+
+
+def _require_writable(file: Path) -> None:
+    """Raises `ValueError`. What is in the file stays, and one that was not there is not there afterwards."""
+    new = not file.exists(follow_symlinks=False)
+    try:
+        file.open("a").close()
+    except OSError as trouble:
+        raise ValueError(f"cannot write {file}: {trouble.strerror}") from trouble
+    if new:
+        file.unlink()
