@@ -21,7 +21,7 @@ from crossbuf.bench.routes import ROUTES, Refused, Route
 from crossbuf.bench.routes.files import ReadyJoblibFile
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2
 from crossbuf.bench.routes.multiprocess import Pipe, Queue
-from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied
+from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied
 from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
 from crossbuf.bench.routes.ray import RayPut
 from crossbuf.bench.routes.stdlib_interpreters import QueuePickled
@@ -72,19 +72,37 @@ def test_other_data_is_no_difference_but_a_refusal() -> None:
     assert layouts.difference(sent, serving.reply_to("look", np.arange(4.0))) == ""
     with pytest.raises(Refused, match="other values"):
         layouts.difference(sent, serving.reply_to("look", np.ones(4)))
-    with pytest.raises(Refused, match="dtype float64 becomes float32"):
+    with pytest.raises(Refused, match="dtype float32 instead of float64"):
         layouts.difference(sent, serving.reply_to("look", np.arange(4, dtype="f4")))
 
 
 def test_what_a_route_cannot_carry_is_noted_and_the_next_case_goes_on() -> None:
     run = Run(Record({}), quick=True)
-    with run.opened([Pipe]) as routes:
-        run.trips("w", "refused", lambda: None, routes, Effort(0, least=1))
+    with run.opened([InterpreterDrafted, InterpreterCopied]) as routes:
+        run.trips("w", "refused", [1, 2], routes, Effort(0, least=1))
         run.trips("w", "carried", np.ones(3), routes, Effort(0, least=1))
-    refused, carried = run.record.series
-    assert not refused.samples
-    assert "local object" in refused.note
-    assert len(carried.samples) == 1
+    # In the order of the routes, whether refused or not.
+    assert [(series.route, bool(series.note), len(series.samples)) for series in run.record.series] == [
+        (InterpreterDrafted.name, True, 0),
+        (InterpreterCopied.name, False, 1),
+        (InterpreterDrafted.name, False, 1),
+        (InterpreterCopied.name, False, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "note"),
+    [
+        (Refused("it carries bytes"), "it carries bytes"),
+        (ValueError("first line\nand more"), "ValueError: first line"),
+        (ImportError("\n\nIMPORTANT\n\nOriginal error was: no subinterpreters\n"), "ImportError: Original error was: no subinterpreters"),
+        (EOFError(), "EOFError"),
+    ],
+)
+def test_a_refusal_is_one_line(trouble: Exception, note: str) -> None:
+    run = Run(Record({}), quick=True)
+    run.refuse("w", "case", "route", trouble)
+    assert run.record.series == [Series("w", "case", "route", note=note)]
 
 
 def test_trouble_of_a_receiver_is_an_answer() -> None:

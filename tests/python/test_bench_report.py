@@ -104,6 +104,13 @@ def test_what_is_refused_says_why_once(record: Record) -> None:
     assert text.count("SharedMemory, ready block") > 1
 
 
+def test_numbers_stand_below_each_other_with_notes_beside_them() -> None:
+    series = [Series("w", "case", f"route {at}", [1e-3], note="a note" * at) for at in range(2)]
+    text = table.workload(Record({}, series), "w")
+    assert len({line.index("1.00 ms") for line in text.splitlines() if re.match(r"route \d", line)}) == 1
+    assert "1.00 ms [1]" in text
+
+
 def test_the_longer_side_goes_down(record: Record) -> None:
     assert re.search(r"^layout 7 +[\d.]+ [mu]s +[\d.]+ [mu]s$", table.workload(record, "copying"), re.MULTILINE)
     assert re.search(r"^mp\.Queue( +[\d.]+ [mun]?s){4}$", table.workload(record, "sizes"), re.MULTILINE)

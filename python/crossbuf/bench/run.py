@@ -74,14 +74,18 @@ class Run:
                     route.ask("touch", payload)
                     notes[name] = arrives(route, array, payload)
                 except Exception as refusal:
-                    self.refuse(workload, case, name, refusal, at)
+                    notes[name] = _told(refusal)
                     continue
                 works[name] = lambda route=route, payload=payload: route.ask("touch", payload)
-            self.add(workload, case, in_turns(works, effort), at=at, notes=notes)
+            measured = in_turns(works, effort)
+            # Also those without samples in their place, as the first case says how the table is ordered.
+            self.add(workload, case, {name: measured.get(name, Samples([], 1)) for name in routes}, at=at, notes=notes)
 
 
 def _told(trouble: BaseException) -> str:
     """In one line."""
-    text = str(trouble).partition("\n")[0]
+    lines = str(trouble).split("\n")
+    # NumPy's ImportError begins with empty lines, and ends with what it was.
+    text = lines[0] or next(filter(None, reversed(lines)), "")
     kind = type(trouble).__name__
     return text if isinstance(trouble, Refused) else f"{kind}: {text}" if text else kind

@@ -80,7 +80,7 @@ def _hold(array: Any) -> int:
 class Look(NamedTuple):
     """What a receiver sees of an array."""
 
-    kind: str
+    type: str
     dtype: str
     shape: tuple[int, ...]
     strides: tuple[int, ...]

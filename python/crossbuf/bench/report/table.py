@@ -9,7 +9,7 @@ from .grid import Cell, Grid
 
 WIDTH = 120
 #: Heads of rows and of columns are wrapped when they are longer.
-_ROW_HEAD, _COLUMN_HEAD = 44, 12
+_ROW_HEAD, _COLUMN_HEAD = 44, 11
 
 
 def workload(record: Record, name: str) -> str:
@@ -47,7 +47,12 @@ def _written(found: Grid) -> str:
 
 def _pieces(found: Grid) -> Iterator[Sequence[str]]:
     """The table, cut between columns where it is too wide."""
-    texts = [[_text(cell) for cell in row.cells] + [""] * (len(found.columns) - len(row.cells)) for row in found.rows]
+    marks = [max((len(_mark(row.cells[at])) for row in found.rows if at < len(row.cells)), default=0) for at in range(len(found.columns))]
+    texts = [
+        [cell.text + f"{_mark(cell):{width}}" for cell, width in zip(row.cells, marks, strict=False)]
+        + [""] * (len(found.columns) - len(row.cells))
+        for row in found.rows
+    ]
     heads = [textwrap.wrap(column, _COLUMN_HEAD, break_long_words=False) or [""] for column in found.columns]
     widths = [max(map(len, [*head, *(row[at] for row in texts)])) for at, head in enumerate(heads)]
     names = [textwrap.wrap(row.name, _ROW_HEAD) for row in found.rows]
@@ -82,8 +87,8 @@ def _cuts(widths: Sequence[int], room: int) -> Iterator[list[int]]:
     yield columns
 
 
-def _text(cell: Cell) -> str:
-    return f"{cell.text} [{cell.note}]" if cell.note else cell.text
+def _mark(cell: Cell) -> str:
+    return f" [{cell.note}]" if cell.note else ""
 
 
 def _wrapped(text: str, before: str) -> str:

@@ -52,7 +52,7 @@ def difference(sent: Any, seen: Any) -> str:
     if isinstance(sent, Mapping):
         return next(filter(None, (difference(look, seen[name]) for name, look in sent.items())), "")
     sent, seen = serving.Look(*sent), serving.Look(*seen)
-    changes = [f"{what} {was} becomes {now}" for what, was, now in zip(sent._fields, sent, seen, strict=True) if was != now]
+    changes = [f"{what} {now} instead of {was}" for what, was, now in zip(sent._fields, sent, seen, strict=True) if was != now]
     if any(change.startswith(("digest", "shape", "dtype")) for change in changes):
         raise Refused(f"other data arrives: {', '.join(change for change in changes if not change.startswith('digest')) or 'other values'}")
     return ", ".join(changes)

@@ -32,7 +32,7 @@ def measure(run: Run) -> None:
 def _arrives(route: Route, array: Any, payload: Any) -> str:
     sent, seen = serving.reply_to("ends", array), tuple(route.ask("ends", payload))
     if sent != seen:
-        raise Refused(f"other data arrives: {sent} becomes {seen}")
+        raise Refused(f"other data arrives: {seen} instead of {sent}")
     return ""
 
 
