@@ -19,7 +19,8 @@ from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
 from crossbuf.bench.routes.files import ReadyJoblibFile
-from crossbuf.bench.routes.iceoryx2 import Iceoryx2
+from crossbuf.bench.routes.here import Copy
+from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
 from crossbuf.bench.routes.multiprocess import Pipe, Queue
 from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied
 from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
@@ -112,14 +113,14 @@ def test_trouble_of_a_receiver_is_an_answer() -> None:
         assert way.ask("touch", way.prepare(np.ones(2))) == serving.PING
 
 
-@pytest.mark.parametrize("route", [Pipe, Queue, ProcessCopied, Iceoryx2], ids=lambda route: route.name)
+@pytest.mark.parametrize("route", [Pipe, Queue, ProcessCopied, Iceoryx2, Iceoryx2Published], ids=lambda route: route.name)
 def test_a_killed_receiver_ends_the_trip(route: type[Route]) -> None:
     way = available(route)()
     [process] = multiprocessing.active_children()
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     with pytest.raises((EOFError, OSError, Broken)):
-        way.ask("touch", np.ones(3))
+        way.ask("touch", way.prepare(np.ones(3)))
     way.close()
 
 
@@ -239,6 +240,31 @@ def test_memory_of_the_family_counts_children() -> None:
     before = receivers.memory()
     with Pipe():
         assert receivers.memory() > before
+
+
+def test_receivers_are_measured_in_turns_and_refusals_are_noted(monkeypatch) -> None:
+    class Refusing(Pipe):
+        name = "refusing"
+
+        def prepare(self, array: object) -> object:
+            raise Refused("it carries nothing")
+
+    monkeypatch.setattr(receivers, "ROUTES", (Copy, InterpreterShared, Pipe, Refusing))
+    monkeypatch.setattr(receivers, "COUNTS", (1, 2))
+    run = Run(Record({}), quick=False)
+    monkeypatch.setattr(run, "effort", lambda *_, **__: Effort(0, least=1))
+    receivers.measure(run)
+    cases = [(case, name) for case in ("1 receiver", "2 receivers") for name in (InterpreterShared.name, Pipe.name)]
+    # Interpreters stay for all turns, and can have memory for the first time only once.
+    memory = run.record.of(receivers.MEMORY)
+    assert [(series.case, series.route, len(series.samples)) for series in memory] == [
+        (*case, 3 if case[1] == Pipe.name else 1) for case in cases
+    ]
+    piped = [series.median for series in memory if series.route == Pipe.name]
+    assert piped[1] > piped[0] > 8 << 20
+    times = run.record.of(receivers.NAME)
+    assert [(series.case, series.route, len(series.samples)) for series in times if series.samples] == [(*case, 3) for case in cases]
+    assert [(series.route, series.note) for series in times if not series.samples] == [("refusing", "it carries nothing")] * 2
 
 
 def test_all_messages_of_a_crowd_arrive() -> None:

@@ -9,7 +9,7 @@ prepare ─▶ payload ─▶ send ═══════▶ receiver: opened ─
 
 from .files import NewArrowFile, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from .here import Copy, PickleInBand, PickleOutOfBand
-from .iceoryx2 import Iceoryx2
+from .iceoryx2 import Iceoryx2, Iceoryx2Published
 from .multiprocess import NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
 from .ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied, ProcessDrafted, ProcessShared
 from .pools import InterpreterPool, ProcessPool
@@ -44,6 +44,7 @@ ROUTES: tuple[type[Route], ...] = (
     NewArrowFile,
     ReadyArrowFile,
     Iceoryx2,
+    Iceoryx2Published,
     RayPut,
     RayReady,
 )

@@ -1,8 +1,9 @@
 """One to eight receivers of the same 16 MiB: the time until all have answered, and the memory while all hold it.
 
-Routes that make memory ready do so once for all; it is part of the time. Each route is measured by itself, as eight of its receivers run.
+Routes that make memory ready do so once for all; it is part of the time. Routes come in turns.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,36 +23,67 @@ NAME = "receivers"
 MEMORY = "memory of receivers"
 COUNTS = (1, 2, 4, 8)
 _BYTES = 16 << 20
+_TURNS = 3
 
 
 def measure(run: Run) -> None:
     """Appends the series of both workloads."""
     array = np.arange(_BYTES // 8, dtype="f8")
+    counts = (1, 4) if run.quick else COUNTS
     routes = [route for route in ROUTES if route.place != "here" and not route.absent()]
-    with Progress(NAME, len(routes)) as progress:
-        for route in routes:
-            try:
-                _measure(run, route, array)
-            except Exception as refusal:
-                run.refuse(NAME, _case(1), route.name, refusal, 1)
-            progress.advance(1)
+    with Progress(NAME, _TURNS * len(counts) * len(routes)) as progress:
+        for count, alone in itertools.product(counts, (False, True)):
+            with ExitStack() as kept:
+                crews = [_Crew(route, count, kept) for route in routes if route.alone == alone]
+                for crew in crews * _TURNS:
+                    crew.turn(run, array)
+                    progress.advance(1)
+            for crew in crews:
+                crew.append_to(run)
 
 
-def _case(count: int) -> str:
-    return f"{count} receiver{'s' if count > 1 else ''}"
+class _Crew:
+    """So many receivers of one route, and what was measured of them.
 
+    Processes are started anew for each turn, as those of all routes at once would be hundreds. Interpreters stay for all turns, as each
+    that has loaded NumPy leaves memory behind when it ends.
+    """
 
-def _measure(run: Run, route: type[Route], array: Any) -> None:
-    for count in COUNTS[:3] if run.quick else COUNTS:
-        with ExitStack() as stack:
-            receivers = [stack.enter_context(route()) for _ in range(count)]
-            # What they import for their first array is no memory of arrays.
-            _broadcast(receivers, array[:1], "hold", bool)
-            before = memory()
-            held = _broadcast(receivers, array, "hold", memory) - before
-            run.record.series.append(Series(MEMORY, _case(count), route.name, [held], "B", at=count))
-            seconds = [timed(partial(_broadcast, receivers, array, "touch", bool)) for _ in run.effort(0.5).rounds()]
-            run.record.series.append(Series(NAME, _case(count), route.name, seconds, at=count))
+    def __init__(self, route: type[Route], count: int, kept: ExitStack) -> None:
+        self._route, self._count, self._kept = route, count, kept
+        self._receivers: list[Route] = []
+        self._seconds: list[float] = []
+        self._held: list[float] = []
+        self._refusal: Exception | None = None
+
+    def turn(self, run: Run, array: Any) -> None:
+        """Measures, unless it was refused before."""
+        if self._refusal is None:
+            with ExitStack() as started:
+                try:
+                    if self._route.place == "process" or not self._receivers:
+                        self._start(started if self._route.place == "process" else self._kept, array)
+                    for _ in run.effort(0.25, least=3).rounds():
+                        self._seconds.append(timed(partial(_broadcast, self._receivers, array, "touch", bool)))
+                except Exception as refusal:
+                    # Without its traceback, which leads to receivers and arrays.
+                    self._refusal = refusal.with_traceback(None)
+
+    def _start(self, stack: ExitStack, array: Any) -> None:
+        self._receivers = [stack.enter_context(self._route()) for _ in range(self._count)]
+        # What they import for their first array is no memory of arrays. Nor would be memory in which an earlier one was.
+        _broadcast(self._receivers, array[:1], "hold", bool)
+        before = memory()
+        self._held.append(_broadcast(self._receivers, array, "hold", memory) - before)
+
+    def append_to(self, run: Run) -> None:
+        """Appends the series, or the refusal."""
+        case, name = f"{self._count} receiver{'s' if self._count > 1 else ''}", self._route.name
+        if self._refusal is not None:
+            run.refuse(NAME, case, name, self._refusal, self._count)
+            return
+        run.record.series.append(Series(MEMORY, case, name, self._held, "B", at=self._count))
+        run.record.series.append(Series(NAME, case, name, self._seconds, at=self._count))
 
 
 def _broadcast[T](receivers: Sequence[Route], array: Any, question: str, meanwhile: Callable[[], T]) -> T:
