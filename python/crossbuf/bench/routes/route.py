@@ -97,7 +97,7 @@ def plain(array: Any) -> Any:
 
 
 class Served(Route):
-    """A route whose receiver runs `serving.serve`. Subclasses set the two calls, which are not methods as those would lengthen the trip."""
+    """A route whose receiver runs `serving.serve`. Subclasses say by which two calls: a transport's own, as a frame around is timed."""
 
     #: Gives the receiver a message.
     post: Callable[[object], object]
