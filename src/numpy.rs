@@ -74,16 +74,17 @@ impl Arena {
     pub fn share_pyarray<T: Element + numpy::Element>(&self, ndarray: &PyReadonlyArrayDyn<'_, T>) -> PyResult<Array> {
         let meta = ArrayMeta::strided(T::dtype(), ndarray.shape(), ndarray.strides())?;
         let start = ndarray.as_array().as_ptr();
-        if let Some(array) = Array::at_address(start.addr(), meta.clone()) {
-            return Ok(array);
-        }
-        let (target, source) = (meta.compact(), start.expose_provenance());
+        let meta = match Array::at_address(start.addr(), meta) {
+            Ok(array) => return Ok(array),
+            Err(meta) => meta,
+        };
+        let (is_long, source) = (meta.nbytes() >= LONG_COPY, start.expose_provenance());
         let copy = || {
             let source = std::ptr::with_exposed_provenance(source);
             // SAFETY: the ndarray vouches for its elements, and `ndarray` keeps it borrowed for reading during the call.
-            unsafe { self.share_from(&target, source, meta.strides()) }
+            unsafe { self.share_from(meta, source) }
         };
-        Ok(if target.nbytes() < LONG_COPY { copy() } else { ndarray.py().detach(copy) }?)
+        Ok(if is_long { ndarray.py().detach(copy) } else { copy() }?)
     }
 }
 

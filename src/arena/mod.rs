@@ -43,7 +43,7 @@ pub(crate) use counterfoils::Counterfoil;
 #[cfg(all(test, loom))]
 pub(crate) use counterfoils::{clear, shows};
 pub(crate) use foreign::{ForeignArena, Lessor};
-pub(crate) use registry::{block_at, find, pin_all};
+pub(crate) use registry::{block_at, find, may_have, pin_all};
 
 use crate::error::Result;
 use crate::offset::{ArenaId, BlockIndex, Generation};

@@ -73,6 +73,12 @@ impl Registry {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the address lies between the windows' ends.
+    #[inline]
+    fn spans(&self, address: usize) -> bool {
+        address >= self.lowest.load(Ordering::Relaxed) && address < self.highest.load(Ordering::Relaxed)
+    }
+
     fn change(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.write();
         change(&mut known);
@@ -110,12 +116,18 @@ pub(crate) fn find(id: ArenaId) -> Option<Arena> {
     found.filter(|inner| !inner.mapping().is_inherited()).map(|inner| Arena::of(&inner))
 }
 
+/// Whether there may be a block that has the byte at `address`.
+#[inline]
+pub(crate) fn may_have(address: usize) -> bool {
+    registry().spans(address)
+}
+
 /// The live block, or lease of another process's block, in whose read-only memory all of `address..address + len` lies, whatever arena it
 /// is in.
 #[inline]
 pub(crate) fn block_at(address: usize, len: usize) -> Option<Block> {
     let registry = registry();
-    if address < registry.lowest.load(Ordering::Relaxed) || address >= registry.highest.load(Ordering::Relaxed) {
+    if !registry.spans(address) {
         return None;
     }
     let known = registry.read();

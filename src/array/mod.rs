@@ -78,15 +78,20 @@ impl ArrayMeta {
 
     /// With explicit strides, in bytes. Errors as `contiguous`, and when the extent overflows or there are not as many strides as axes.
     pub fn strided(dtype: DType, shape: &[usize], strides: &[isize]) -> Result<ArrayMeta> {
+        ArrayMeta::of_parts(dtype, Dims::from_slice(shape), Strides::from_slice(strides))
+    }
+
+    /// As [`strided`](ArrayMeta::strided).
+    pub(crate) fn of_parts(dtype: DType, mut shape: Dims, mut strides: Strides) -> Result<ArrayMeta> {
         if shape.len() != strides.len() {
             return Err(bad(format!("{} axes need as many strides, {} were given", shape.len(), strides.len())));
         }
-        let mut shape = Dims::from_slice(shape);
         let outer = shape.len();
         let dtype = unfold(dtype, &mut shape);
         check(&shape, dtype.itemsize())?;
-        let mut strides = Strides::from_slice(strides);
-        strides.extend(contiguous_strides(&shape[outer..], dtype.itemsize(), Order::C));
+        if shape.len() > outer {
+            strides.extend(contiguous_strides(&shape[outer..], dtype.itemsize(), Order::C));
+        }
         match shape::extent(&shape, &strides, dtype.itemsize()) {
             Some(_) => Ok(ArrayMeta { dtype, shape, strides }),
             None => Err(bad(format!("shape {shape:?} with strides {strides:?} exceeds the address space"))),
@@ -95,9 +100,18 @@ impl ArrayMeta {
 
     /// The same shape without gaps: Fortran order stays, all else becomes C order.
     pub fn compact(&self) -> ArrayMeta {
-        let order = if self.is_f_contiguous() && !self.is_c_contiguous() { Order::F } else { Order::C };
-        let strides = contiguous_strides(&self.shape, self.dtype.itemsize(), order);
-        ArrayMeta { dtype: self.dtype.clone(), shape: self.shape.clone(), strides }
+        let mut compact = self.clone();
+        compact.close_gaps();
+        compact
+    }
+
+    /// Becomes what [`compact`](ArrayMeta::compact) gives. If there were gaps, the strides that left them.
+    pub(crate) fn close_gaps(&mut self) -> Option<Strides> {
+        let in_c_order = self.is_c_contiguous();
+        let in_f_order = !in_c_order && self.is_f_contiguous();
+        let compact = contiguous_strides(&self.shape, self.dtype.itemsize(), if in_f_order { Order::F } else { Order::C });
+        let before = std::mem::replace(&mut self.strides, compact);
+        (!in_c_order && !in_f_order).then_some(before)
     }
 
     /// The same elements with the axes in reverse order.

@@ -51,19 +51,32 @@ impl Arena {
                 ),
             });
         }
-        // SAFETY: `bytes` has `nbytes` bytes, checked above, and `draft` refuses a meta with gaps.
-        unsafe { self.share_from(&meta, bytes.as_ptr(), meta.strides()) }
+        let draft = self.draft(meta)?;
+        // SAFETY: `bytes` has `nbytes` bytes, checked above, and so has the draft's window, which has no other user.
+        unsafe { copy::copy_bytes(bytes.as_ptr(), draft.writable(), bytes.len()) };
+        self.count_copied(bytes.len());
+        Ok(draft.freeze())
     }
 
-    /// An array with a copy of the elements of `meta`, which lie `strides` apart from `source` on.
+    /// An array with a compact copy of the elements of `meta`, of which the first is at `source`.
     ///
     /// # Safety
-    /// Every element of that shape and those strides is readable memory during the call.
-    pub(crate) unsafe fn share_from(&self, meta: &ArrayMeta, source: *const u8, strides: &[isize]) -> Result<Array> {
-        let draft = self.draft(meta.clone())?;
-        // SAFETY: the caller vouches for the source; the draft's window has room for its contiguous meta and has no other user.
-        unsafe { copy::copy_strided(source, strides, draft.writable(), meta.strides(), meta.shape(), meta.dtype().itemsize()) };
-        self.count_copied(meta.nbytes());
+    /// Every element of `meta`, counted from `source`, is readable memory during the call.
+    pub(crate) unsafe fn share_from(&self, mut meta: ArrayMeta, source: *const u8) -> Result<Array> {
+        let strides = meta.close_gaps();
+        let nbytes = meta.nbytes();
+        let draft = self.compact_draft(meta)?;
+        match strides {
+            // SAFETY: there were no gaps, so the elements are the `nbytes` bytes from `source` on, for which the caller vouches; the draft's
+            // window has as many and no other user.
+            None => unsafe { copy::copy_bytes(source, draft.writable(), nbytes) },
+            Some(strides) => {
+                let meta = draft.meta();
+                // SAFETY: the caller vouches for the source; the draft's window has room for its contiguous meta and has no other user.
+                unsafe { copy::copy_strided(source, &strides, draft.writable(), meta.strides(), meta.shape(), meta.dtype().itemsize()) };
+            }
+        }
+        self.count_copied(nbytes);
         Ok(draft.freeze())
     }
 }
@@ -264,12 +277,24 @@ impl Array {
         Array::assemble(block, offset, handle.meta.clone()).ok_or_else(beyond)
     }
 
-    /// The array on memory that foreign code (an ndarray, say) sees at `address`: `None` unless all of it lies in one live block.
-    pub(crate) fn at_address(address: usize, meta: ArrayMeta) -> Option<Array> {
+    /// The array on memory that foreign code (an ndarray, say) sees at `address`. Gives `meta` back unless all of it lies in one live block.
+    pub(crate) fn at_address(address: usize, meta: ArrayMeta) -> Result<Array, ArrayMeta> {
+        match Array::block_of(address, &meta) {
+            // `block_of` has seen to invariant 2; whoever has an address in the read-only mapping got it from an array.
+            Some((block, offset)) => Ok(Array { block, offset, meta: Arc::new(meta) }),
+            None => Err(meta),
+        }
+    }
+
+    /// The block in which all of `meta` lies when its first element is at `address`, and that one's place there.
+    fn block_of(address: usize, meta: &ArrayMeta) -> Option<(Block, usize)> {
+        if !arena::may_have(address) {
+            return None;
+        }
         let extent = meta.extent();
         let start = address.checked_add_signed(extent.start)?;
         let block = arena::block_at(start, extent.end.checked_sub(extent.start)?.unsigned_abs())?;
         let offset = address.checked_sub(block.as_ptr().addr())?;
-        Array::assemble(block, offset, meta)
+        Some((block, offset))
     }
 }

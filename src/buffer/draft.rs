@@ -42,6 +42,11 @@ impl Arena {
                 ),
             });
         }
+        self.compact_draft(meta)
+    }
+
+    /// As [`Arena::draft`], of a `meta` that is known to be contiguous.
+    pub(super) fn compact_draft(&self, meta: ArrayMeta) -> Result<Draft> {
         let block = self.allocate(meta.nbytes())?;
         Ok(Draft { block, meta })
     }

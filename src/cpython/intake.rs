@@ -11,16 +11,39 @@
 //! A copy is compact: Fortran order stays, all else becomes C order. What lies in an arena keeps its strides. It is copied
 //! only into another arena that was named: whoever takes the process's own arena does not care which one it is.
 
+use std::cell::OnceCell;
+
 use super::intake_buffer::from_buffer;
 use super::numpy_api;
-use super::numpy_dtypes::from_numpy;
+use super::numpy_dtypes::{builtin, from_numpy};
 use super::numpy_layout::{Descr, NdArray};
 use super::safe::{Attached, Borrowed, BufferView, Owned, PyResult, Raised, detach};
 use super::state::State;
 use super::types::array;
-use crate::array::ArrayMeta;
+use crate::arena;
+use crate::array::{ArrayMeta, DType};
 use crate::buffer::LONG_COPY;
 use crate::{Arena, Array};
+
+/// Where copies for a message go: the arena that its channel names, or else the process's own, once one is needed.
+pub(super) struct ForCopies<'a> {
+    named: Option<&'a Arena>,
+    own: OnceCell<Arena>,
+}
+
+impl<'a> ForCopies<'a> {
+    pub(super) fn new(named: Option<&'a Arena>) -> ForCopies<'a> {
+        ForCopies { named, own: OnceCell::new() }
+    }
+
+    fn get(&self, py: Attached<'_>, state: &State) -> PyResult<&Arena> {
+        if let Some(arena) = self.named.or(self.own.get()) {
+            return Ok(arena);
+        }
+        let own = Arena::shared().map_err(|error| state.errors.raise(py, &error))?;
+        Ok(self.own.get_or_init(|| own))
+    }
+}
 
 /// The Array with the elements of `object`: the very memory where it lies in an arena already, else a copy in `arena`.
 pub(super) fn share(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: &Arena) -> PyResult<Array> {
@@ -30,7 +53,7 @@ pub(super) fn share(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena
             return Ok(array);
         }
         // SAFETY: an Array's elements are readable as long as it lives.
-        return unsafe { copied(py, state, arena, array.meta(), array.as_ptr()) };
+        return unsafe { copied(py, state, arena, array.meta().clone(), array.as_ptr()) };
     }
     let api = numpy_api::loaded(py, state)?;
     if let Some(ndarray) = api.and_then(|api| api.as_ndarray(py, object)) {
@@ -55,22 +78,26 @@ pub(super) fn share(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena
     }
 }
 
-/// As [`share`], into the arena of the message's channel or else the process's own; what lies in any arena stays there.
-pub(super) fn share_for_message(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<Array> {
-    if let Some(array) = existing(py, state, object)? {
-        return Ok(array);
-    }
-    match arena {
-        Some(arena) => share(py, state, object, arena),
-        None => share(py, state, object, &Arena::shared().map_err(|error| state.errors.raise(py, &error))?),
+/// As [`share`], into the arena for the message; what lies in any arena stays there.
+pub(super) fn share_for_message(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: &ForCopies<'_>) -> PyResult<Array> {
+    let Some(ndarray) = exact(py, state, object)? else { return share(py, state, object, arena.get(py, state)?) };
+    let (meta, start) = located(py, state, ndarray)?;
+    match Array::at_address(start.addr(), meta) {
+        Ok(array) => Ok(array),
+        // SAFETY: NumPy vouches for the elements of an ndarray, which the caller's reference keeps alive.
+        Err(meta) => unsafe { copied(py, state, arena.get(py, state)?, meta, start) },
     }
 }
 
 /// The Array behind an ndarray (no derived class) whose memory lies in an arena.
 pub(super) fn existing(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Option<Array>> {
     let Some(ndarray) = exact(py, state, object)? else { return Ok(None) };
+    // Most ndarrays lie in no arena, which their address tells at once.
+    if !arena::may_have(ndarray.start(py).addr()) {
+        return dtype_of(py, state, ndarray).map(|_| None);
+    }
     let (meta, start) = located(py, state, ndarray)?;
-    Ok(Array::at_address(start.addr(), meta))
+    Ok(Array::at_address(start.addr(), meta).ok())
 }
 
 /// `object` as an ndarray, unless it is of a derived class.
@@ -88,15 +115,25 @@ fn from_ndarray(py: Attached<'_>, state: &State, ndarray: NdArray<'_>, arena: &A
 
 /// Layout and first element of an ndarray. No Python code runs afterwards that could change them.
 fn located(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<(ArrayMeta, *const u8)> {
-    let descr = ndarray.descr(py);
+    let dtype = dtype_of(py, state, ndarray)?;
+    let (shape, strides) = ndarray.layout(py);
+    let meta = ArrayMeta::of_parts(dtype, shape, strides).map_err(|error| state.errors.raise(py, &error))?;
+    Ok((meta, ndarray.start(py)))
+}
+
+/// The dtype of an ndarray. No Python code runs afterwards that could change it. Errors with NotShareable.
+fn dtype_of(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<DType> {
+    let (number, order) = ndarray.number(py);
+    if let Some(dtype) = builtin(number, order) {
+        return Ok(dtype);
+    }
+    let object = ndarray.descr(py);
     // SAFETY: the dtype of an ndarray.
-    let descr = unsafe { Descr::new(descr.get()) };
-    let dtype = from_numpy(py, state, descr)?;
-    let Some(place) = ndarray.place(py, descr) else {
+    let dtype = from_numpy(py, state, unsafe { Descr::new(object.get()) })?;
+    if !ndarray.descr(py).get().is(object.get()) {
         return Err(Raised::buffer_error(py, "somebody assigned another dtype to this ndarray while it was being shared"));
-    };
-    let meta = ArrayMeta::strided(dtype, &place.shape, &place.strides).map_err(|error| state.errors.raise(py, &error))?;
-    Ok((meta, place.start))
+    }
+    Ok(dtype)
 }
 
 /// The elements at `start`: where they are, if that is in an arena that will do, else copied into `arena`.
@@ -104,11 +141,13 @@ fn located(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<(A
 /// # Safety
 /// Every element of `meta`, counted from `start`, is readable during the call.
 pub(super) unsafe fn taken(py: Attached<'_>, state: &State, arena: &Arena, meta: ArrayMeta, start: *const u8) -> PyResult<Array> {
-    match Array::at_address(start.addr(), meta.clone()) {
-        Some(array) if will_do(&array, arena) => Ok(array),
-        // SAFETY: the caller vouches for the elements.
-        _ => unsafe { copied(py, state, arena, &meta, start) },
-    }
+    let meta = match Array::at_address(start.addr(), meta) {
+        Ok(array) if will_do(&array, arena) => return Ok(array),
+        Ok(array) => array.meta().clone(),
+        Err(meta) => meta,
+    };
+    // SAFETY: the caller vouches for the elements.
+    unsafe { copied(py, state, arena, meta, start) }
 }
 
 /// Whether an Array need not be copied when `arena` is asked for.
@@ -120,21 +159,21 @@ fn will_do(array: &Array, arena: &Arena) -> bool {
 ///
 /// # Safety
 /// As for [`taken`].
-unsafe fn copied(py: Attached<'_>, state: &State, arena: &Arena, meta: &ArrayMeta, start: *const u8) -> PyResult<Array> {
-    let target = meta.compact();
+unsafe fn copied(py: Attached<'_>, state: &State, arena: &Arena, meta: ArrayMeta, start: *const u8) -> PyResult<Array> {
+    let is_long = meta.nbytes() >= LONG_COPY;
     let source = start.expose_provenance();
     let copy = || {
         let source = std::ptr::with_exposed_provenance(source);
-        // SAFETY: the caller vouches for the elements; `target` has the shape of `meta`.
-        unsafe { arena.share_from(&target, source, meta.strides()) }
+        // SAFETY: the caller vouches for the elements.
+        unsafe { arena.share_from(meta, source) }
     };
-    let made = if target.nbytes() < LONG_COPY { copy() } else { detach(py, copy) };
+    let made = if is_long { detach(py, copy) } else { copy() };
     made.map_err(|error| state.errors.raise(py, &error))
 }
 
 /// Errors with NotShareable on instances of derived classes, but for NumPy's own which only behave differently.
 fn refuse_more_than_elements(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<()> {
-    if exact(py, state, object)?.is_some() {
+    if numpy_api::is_ndarray(py, state, object)? {
         return Ok(());
     }
     let module = object.class(py).attribute(py, c"__module__")?.get().words(py)?;

@@ -25,7 +25,7 @@ use crate::error::Error;
 const FIRST_REGISTERED: c_int = 256;
 
 /// The builtin number of that type number (`NPY_TYPES`), where C's `long` has eight bytes.
-fn builtin(number: c_int, order: ByteOrder) -> Option<DType> {
+pub(super) fn builtin(number: c_int, order: ByteOrder) -> Option<DType> {
     let made = match number {
         0 => Ok(DType::bool()),
         1 => DType::int(1, order),

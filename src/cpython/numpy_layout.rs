@@ -43,14 +43,7 @@ pub(super) struct NdArray<'a>(Borrowed<'a>);
 #[derive(Clone, Copy)]
 pub(super) struct Descr<'a>(Borrowed<'a>);
 
-/// Where the elements of an ndarray lie at one moment. Any Python code that runs may change that.
-pub(super) struct Place {
-    /// The element at index 0 of every axis.
-    pub(super) start: *const u8,
-    pub(super) shape: Dims,
-    pub(super) strides: Strides,
-}
-
+/// What these functions give is so at one moment: any Python code that runs may change it.
 impl<'a> NdArray<'a> {
     /// # Safety
     /// `object` is an ndarray, alive for `'a`.
@@ -66,7 +59,7 @@ impl<'a> NdArray<'a> {
         self.0
     }
 
-    /// Its dtype object at this moment.
+    /// Its dtype object.
     pub(super) fn descr(self, py: Attached<'_>) -> Owned {
         // SAFETY: by invariant 1; attached, so nobody writes to it now.
         let descr = unsafe { (*self.fields()).descr };
@@ -74,22 +67,34 @@ impl<'a> NdArray<'a> {
         unsafe { Borrowed::from_ptr(descr) }.to_owned(py)
     }
 
-    /// Where its elements lie at this moment, as long as its dtype is `descr`.
-    pub(super) fn place(self, _: Attached<'_>, descr: Descr<'_>) -> Option<Place> {
+    /// NumPy's number for its dtype, and the order of its bytes.
+    pub(super) fn number(self, _: Attached<'_>) -> (c_int, ByteOrder) {
+        // SAFETY: by invariant 1; attached, so nobody writes to it now.
+        let descr = unsafe { (*self.fields()).descr };
+        // SAFETY: an ndarray always has a dtype, which it keeps alive until Python code runs.
+        let descr = unsafe { Descr::new(Borrowed::from_ptr(descr)) };
+        (descr.number(), descr.order())
+    }
+
+    /// The element at index 0 of every axis.
+    pub(super) fn start(self, _: Attached<'_>) -> *const u8 {
+        // SAFETY: by invariant 1; attached, so nobody writes to it now.
+        unsafe { (*self.fields()).data }
+    }
+
+    /// Its shape and strides.
+    pub(super) fn layout(self, _: Attached<'_>) -> (Dims, Strides) {
         // SAFETY: by invariant 1; attached, and nothing below runs Python code, so nobody writes to it meanwhile.
         let fields = unsafe { &*self.fields() };
-        if fields.descr != descr.0.as_ptr() {
-            return None;
-        }
         let ndim = fields.nd.unsigned_abs() as usize;
         if ndim == 0 {
-            return Some(Place { start: fields.data, shape: Dims::new(), strides: Strides::new() });
+            return (Dims::new(), Strides::new());
         }
         // SAFETY: NumPy keeps one length for each axis.
         let shape = unsafe { std::slice::from_raw_parts(fields.dimensions, ndim) };
         // SAFETY: NumPy keeps one stride for each axis.
         let strides = unsafe { std::slice::from_raw_parts(fields.strides, ndim) };
-        Some(Place { start: fields.data, shape: shape.iter().map(|n| n.unsigned_abs()).collect(), strides: Strides::from_slice(strides) })
+        (shape.iter().map(|length| length.unsigned_abs()).collect(), Strides::from_slice(strides))
     }
 }
 

@@ -11,7 +11,7 @@ use super::pickled;
 use super::walk::{Part, Walk};
 use crate::Arena;
 use crate::channel::{Encoder, Message};
-use crate::cpython::intake;
+use crate::cpython::intake::{self, ForCopies};
 use crate::cpython::safe::{Attached, Basic, Borrowed, Owned, PyResult};
 use crate::cpython::state::State;
 use crate::cpython::types::{array, ends};
@@ -25,11 +25,12 @@ pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrow
         array.write(py, &mut encoder)?;
         return Ok(encoder.finish());
     }
+    let arena = ForCopies::new(arena);
     let message = match survey(py, state, object)? {
-        Some(found) => write(py, state, object, in_shared_memory(py, state, found, arena)?)?,
+        Some(found) => write(py, state, object, in_shared_memory(py, state, found, &arena)?)?,
         None => None,
     };
-    message.map_or_else(|| pickled::encode(py, state, object, arena), Ok)
+    message.map_or_else(|| pickled::encode(py, state, object, &arena), Ok)
 }
 
 /// An ndarray, and the Array for it once there is one.
@@ -68,7 +69,7 @@ fn survey(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Opt
 }
 
 /// Copies those ndarrays that are not in shared memory.
-fn in_shared_memory(py: Attached<'_>, state: &State, mut found: VecDeque<Found>, arena: Option<&Arena>) -> PyResult<VecDeque<Found>> {
+fn in_shared_memory(py: Attached<'_>, state: &State, mut found: VecDeque<Found>, arena: &ForCopies<'_>) -> PyResult<VecDeque<Found>> {
     for Found { ndarray, array } in &mut found {
         if array.is_none() {
             *array = Some(intake::share_for_message(py, state, ndarray.get(), arena)?);

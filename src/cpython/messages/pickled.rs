@@ -3,13 +3,13 @@
 use std::cell::OnceCell;
 use std::ffi::c_int;
 
-use crate::Arena;
 use crate::channel::{Encoder, Message};
+use crate::cpython::intake::{self, ForCopies};
+use crate::cpython::numpy_api;
 use crate::cpython::safe::{Attached, Borrowed, Owned, PyResult};
 use crate::cpython::shareable::Shared;
 use crate::cpython::state::State;
 use crate::cpython::types::array;
-use crate::cpython::{intake, numpy_api};
 
 /// The functions of `crossbuf._pickling`, imported when the first message needs them.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Pickling {
 }
 
 /// Errors with NotShareable, which names the part that cannot be pickled, and ArenaFull.
-pub(super) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<Message> {
+pub(super) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: &ForCopies<'_>) -> PyResult<Message> {
     let dumped = state.pickling.functions(py)?.dumps.get().call(py, [object])?;
     let (stream, attachments) = (dumped.get().tuple_item(py, 0)?, dumped.get().tuple_item(py, 1)?);
     let attachments = attachments.get().items(py)?;
@@ -52,7 +52,7 @@ pub(super) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, aren
 }
 
 /// An Array, channel end, ndarray or exporter of a buffer.
-fn attach(py: Attached<'_>, state: &State, encoder: &mut Encoder, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<()> {
+fn attach(py: Attached<'_>, state: &State, encoder: &mut Encoder, object: Borrowed<'_>, arena: &ForCopies<'_>) -> PyResult<()> {
     if let Some(array) = array::cast(py, state, object) {
         return array.write(py, encoder);
     }

@@ -130,8 +130,9 @@ impl<'a> Borrowed<'a> {
 
     /// Whether its class is `class` or derived from it, without asking `__instancecheck__`.
     pub(in crate::cpython) fn derives_from(self, py: Attached<'_>, class: Borrowed<'_>) -> bool {
+        let own = self.class(py);
         // SAFETY: attached, both classes are alive.
-        unsafe { ffi::PyType_IsSubtype(self.class(py).as_ptr().cast(), class.as_ptr().cast()) != 0 }
+        own.is(class) || unsafe { ffi::PyType_IsSubtype(own.as_ptr().cast(), class.as_ptr().cast()) != 0 }
     }
 
     pub(in crate::cpython) fn attribute(self, py: Attached<'_>, name: &CStr) -> PyResult<Owned> {

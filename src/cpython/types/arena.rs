@@ -28,7 +28,7 @@ pub(in crate::cpython) fn class(py: Attached<'_>, module: Borrowed<'_>) -> PyRes
 
 methods! {
     static METHODS for Me<'_> {
-        fast "share" => share, "share($self, object, /)\n--\n\nAn Array with a copy of the elements of an ndarray or any exporter of buffers.";
+        one "share" => share, "share($self, object, /)\n--\n\nAn Array with a copy of the elements of an ndarray or any exporter of buffers.";
         fast "empty" => empty, "empty($self, shape, dtype='f8', *, order='C')\n--\n\nA Draft with arbitrary content.";
         noargs "statistics" => statistics, "statistics($self, /)\n--\n\nAn ArenaStatistics: blocks and bytes in use now.";
         noargs "trim" => trim, "trim($self, /)\n--\n\nGives free memory back to the system; returns how many bytes.";
@@ -87,10 +87,7 @@ pub(in crate::cpython) fn chosen(py: Attached<'_>, state: &State, object: Option
         .ok_or_else(|| Raised::type_error(py, &format!("arena={} is not a crossbuf.Arena", object.describe(py))))
 }
 
-fn share(this: Me<'_>, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
-    const SIGNATURE: Signature<1> = Signature { function: "share", names: ["object"], required: 1, positional: 1 };
-    let [object] = arguments.bind(py, &SIGNATURE)?;
-    let object = object.expect("bind checks what is required");
+fn share(this: Me<'_>, py: Attached<'_>, object: Borrowed<'_>) -> PyResult<Owned> {
     share_in(py, State::of(py, this)?, object, &this)
 }
 
