@@ -12,6 +12,7 @@
 //! this may run in a sub-interpreter; the extension `crossbuf._core` looks them up in each interpreter instead.
 
 use std::ffi::c_int;
+use std::sync::Arc;
 
 use numpy::npyffi::{self, NpyTypes, PY_ARRAY_API};
 use numpy::{PyArrayDescrMethods, PyArrayDyn, PyReadonlyArrayDyn, PyUntypedArrayMethods};
@@ -72,7 +73,7 @@ impl Arena {
     /// # Errors
     /// MemoryError when the arena is full, ValueError when it is closed.
     pub fn share_pyarray<T: Element + numpy::Element>(&self, ndarray: &PyReadonlyArrayDyn<'_, T>) -> PyResult<Array> {
-        let meta = ArrayMeta::strided(T::dtype(), ndarray.shape(), ndarray.strides())?;
+        let meta = Arc::new(ArrayMeta::strided(T::dtype(), ndarray.shape(), ndarray.strides())?);
         let start = ndarray.as_array().as_ptr();
         let meta = match Array::at_address(start.addr(), meta) {
             Ok(array) => return Ok(array),

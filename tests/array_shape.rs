@@ -138,6 +138,8 @@ proptest! {
         let kept = if meta.is_f_contiguous() { compact.is_f_contiguous() } else { compact.is_c_contiguous() };
         prop_assert!(kept);
         prop_assert_eq!(compact.extent(), 0..meta.nbytes() as isize);
+        prop_assert_eq!(meta.is_compact(), compact == meta);
+        prop_assert!(compact.is_compact());
     }
 
     #[test]

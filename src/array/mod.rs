@@ -100,18 +100,15 @@ impl ArrayMeta {
 
     /// The same shape without gaps: Fortran order stays, all else becomes C order.
     pub fn compact(&self) -> ArrayMeta {
-        let mut compact = self.clone();
-        compact.close_gaps();
-        compact
+        let order = if self.is_f_contiguous() && !self.is_c_contiguous() { Order::F } else { Order::C };
+        let strides = contiguous_strides(&self.shape, self.dtype.itemsize(), order);
+        ArrayMeta { dtype: self.dtype.clone(), shape: self.shape.clone(), strides }
     }
 
-    /// Becomes what [`compact`](ArrayMeta::compact) gives. If there were gaps, the strides that left them.
-    pub(crate) fn close_gaps(&mut self) -> Option<Strides> {
-        let in_c_order = self.is_c_contiguous();
-        let in_f_order = !in_c_order && self.is_f_contiguous();
-        let compact = contiguous_strides(&self.shape, self.dtype.itemsize(), if in_f_order { Order::F } else { Order::C });
-        let before = std::mem::replace(&mut self.strides, compact);
-        (!in_c_order && !in_f_order).then_some(before)
+    /// Whether it is what [`compact`](ArrayMeta::compact) would make of it. Strides of axes of length 1 matter here.
+    pub fn is_compact(&self) -> bool {
+        let has_order = |order| self.strides == contiguous_strides(&self.shape, self.dtype.itemsize(), order);
+        has_order(Order::C) || (!self.is_c_contiguous() && has_order(Order::F))
     }
 
     /// The same elements with the axes in reverse order.

@@ -30,7 +30,7 @@ pub struct Array {
     block: Block,
     /// The first element's place in the block, in bytes.
     offset: usize,
-    /// Shared, so that an array is small to move through messages and cheap to clone.
+    /// Shared, so that an array is small to move through messages and cheap to clone, and arrays of one layout have it in common.
     meta: Arc<ArrayMeta>,
 }
 
@@ -62,29 +62,30 @@ impl Arena {
     ///
     /// # Safety
     /// Every element of `meta`, counted from `source`, is readable memory during the call.
-    pub(crate) unsafe fn share_from(&self, mut meta: ArrayMeta, source: *const u8) -> Result<Array> {
-        let strides = meta.close_gaps();
+    pub(crate) unsafe fn share_from(&self, meta: Arc<ArrayMeta>, source: *const u8) -> Result<Array> {
         let nbytes = meta.nbytes();
-        let draft = self.compact_draft(meta)?;
-        match strides {
-            // SAFETY: there were no gaps, so the elements are the `nbytes` bytes from `source` on, for which the caller vouches; the draft's
-            // window has as many and no other user.
-            None => unsafe { copy::copy_bytes(source, draft.writable(), nbytes) },
-            Some(strides) => {
-                let meta = draft.meta();
-                // SAFETY: the caller vouches for the source; the draft's window has room for its contiguous meta and has no other user.
-                unsafe { copy::copy_strided(source, &strides, draft.writable(), meta.strides(), meta.shape(), meta.dtype().itemsize()) };
-            }
-        }
+        let block = self.allocate(nbytes)?;
+        let target = if meta.is_compact() {
+            // SAFETY: without gaps the elements are the `nbytes` bytes from `source` on, for which the caller vouches. The block has as many,
+            // and nobody else knows it.
+            unsafe { copy::copy_bytes(source, block.writable_ptr(), nbytes) };
+            meta
+        } else {
+            let compact = meta.compact();
+            let (shape, itemsize) = (meta.shape(), meta.dtype().itemsize());
+            // SAFETY: the caller vouches for the source. The block has room for all elements without gaps, and nobody else knows it.
+            unsafe { copy::copy_strided(source, meta.strides(), block.writable_ptr(), compact.strides(), shape, itemsize) };
+            Arc::new(compact)
+        };
         self.count_copied(nbytes);
-        Ok(draft.freeze())
+        Ok(Array::whole(block, target))
     }
 }
 
 impl Array {
     /// All of a block, which nobody will write to again and which holds `meta.nbytes()` bytes.
-    pub(super) fn whole(block: Block, meta: ArrayMeta) -> Array {
-        Array { block, offset: 0, meta: Arc::new(meta) }
+    pub(super) fn whole(block: Block, meta: Arc<ArrayMeta>) -> Array {
+        Array { block, offset: 0, meta }
     }
 
     /// A view that comes from outside, of a block that nobody will write to again; `None` unless invariant 2 holds.
@@ -97,6 +98,11 @@ impl Array {
 
     /// dtype, shape and strides.
     pub fn meta(&self) -> &ArrayMeta {
+        &self.meta
+    }
+
+    /// The same, to be shared with other arrays.
+    pub(crate) fn shared_meta(&self) -> &Arc<ArrayMeta> {
         &self.meta
     }
 
@@ -278,10 +284,10 @@ impl Array {
     }
 
     /// The array on memory that foreign code (an ndarray, say) sees at `address`. Gives `meta` back unless all of it lies in one live block.
-    pub(crate) fn at_address(address: usize, meta: ArrayMeta) -> Result<Array, ArrayMeta> {
+    pub(crate) fn at_address(address: usize, meta: Arc<ArrayMeta>) -> Result<Array, Arc<ArrayMeta>> {
         match Array::block_of(address, &meta) {
             // `block_of` has seen to invariant 2; whoever has an address in the read-only mapping got it from an array.
-            Some((block, offset)) => Ok(Array { block, offset, meta: Arc::new(meta) }),
+            Some((block, offset)) => Ok(Array { block, offset, meta }),
             None => Err(meta),
         }
     }

@@ -1,5 +1,7 @@
 //! A block being filled by its one owner.
 
+use std::sync::Arc;
+
 use crate::arena::{Arena, Block};
 use crate::array::ArrayMeta;
 use crate::buffer::{Array, Element};
@@ -42,11 +44,6 @@ impl Arena {
                 ),
             });
         }
-        self.compact_draft(meta)
-    }
-
-    /// As [`Arena::draft`], of a `meta` that is known to be contiguous.
-    pub(super) fn compact_draft(&self, meta: ArrayMeta) -> Result<Draft> {
         let block = self.allocate(meta.nbytes())?;
         Ok(Draft { block, meta })
     }
@@ -81,6 +78,6 @@ impl Draft {
 
     /// The immutable array on the same memory.
     pub fn freeze(self) -> Array {
-        Array::whole(self.block, self.meta)
+        Array::whole(self.block, Arc::new(self.meta))
     }
 }

@@ -12,6 +12,7 @@
 //! only into another arena that was named: whoever takes the process's own arena does not care which one it is.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use super::intake_buffer::from_buffer;
 use super::numpy_api;
@@ -53,7 +54,7 @@ pub(super) fn share(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena
             return Ok(array);
         }
         // SAFETY: an Array's elements are readable as long as it lives.
-        return unsafe { copied(py, state, arena, array.meta().clone(), array.as_ptr()) };
+        return unsafe { copied(py, state, arena, array.shared_meta().clone(), array.as_ptr()) };
     }
     let api = numpy_api::loaded(py, state)?;
     if let Some(ndarray) = api.and_then(|api| api.as_ndarray(py, object)) {
@@ -114,10 +115,17 @@ fn from_ndarray(py: Attached<'_>, state: &State, ndarray: NdArray<'_>, arena: &A
 }
 
 /// Layout and first element of an ndarray. No Python code runs afterwards that could change them.
-fn located(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<(ArrayMeta, *const u8)> {
-    let dtype = dtype_of(py, state, ndarray)?;
-    let (shape, strides) = ndarray.layout(py);
-    let meta = ArrayMeta::of_parts(dtype, shape, strides).map_err(|error| state.errors.raise(py, &error))?;
+fn located(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<(Arc<ArrayMeta>, *const u8)> {
+    let layouts = &state.numpy.layouts;
+    let meta = match layouts.find(py, ndarray) {
+        Some(meta) => meta,
+        None => {
+            let dtype = dtype_of(py, state, ndarray)?;
+            let (shape, strides) = ndarray.layout(py);
+            let meta = ArrayMeta::of_parts(dtype, shape, strides).map_err(|error| state.errors.raise(py, &error))?;
+            layouts.learn(py, ndarray, Arc::new(meta))
+        }
+    };
     Ok((meta, ndarray.start(py)))
 }
 
@@ -140,10 +148,10 @@ fn dtype_of(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<D
 ///
 /// # Safety
 /// Every element of `meta`, counted from `start`, is readable during the call.
-pub(super) unsafe fn taken(py: Attached<'_>, state: &State, arena: &Arena, meta: ArrayMeta, start: *const u8) -> PyResult<Array> {
+pub(super) unsafe fn taken(py: Attached<'_>, state: &State, arena: &Arena, meta: Arc<ArrayMeta>, start: *const u8) -> PyResult<Array> {
     let meta = match Array::at_address(start.addr(), meta) {
         Ok(array) if will_do(&array, arena) => return Ok(array),
-        Ok(array) => array.meta().clone(),
+        Ok(array) => array.shared_meta().clone(),
         Err(meta) => meta,
     };
     // SAFETY: the caller vouches for the elements.
@@ -159,7 +167,7 @@ fn will_do(array: &Array, arena: &Arena) -> bool {
 ///
 /// # Safety
 /// As for [`taken`].
-unsafe fn copied(py: Attached<'_>, state: &State, arena: &Arena, meta: ArrayMeta, start: *const u8) -> PyResult<Array> {
+unsafe fn copied(py: Attached<'_>, state: &State, arena: &Arena, meta: Arc<ArrayMeta>, start: *const u8) -> PyResult<Array> {
     let is_long = meta.nbytes() >= LONG_COPY;
     let source = start.expose_provenance();
     let copy = || {

@@ -3,6 +3,8 @@
 //! An exporter vouches for its pointer and its strides: nobody can check those. All else that it says is checked, so that an
 //! exporter which contradicts itself gets an error.
 
+use std::sync::Arc;
+
 use pyo3_ffi as ffi;
 
 use super::dtypes::spread;
@@ -25,7 +27,7 @@ pub(super) fn from_buffer(py: Attached<'_>, state: &State, object: Borrowed<'_>,
         return Ok(draft.freeze());
     }
     // SAFETY: the exporter vouches for the elements, until the view is dropped.
-    unsafe { taken(py, state, arena, meta, view.start()) }
+    unsafe { taken(py, state, arena, Arc::new(meta), view.start()) }
 }
 
 /// What the exporter says of its elements. Of those behind pointers the strides mean nothing.

@@ -18,6 +18,7 @@ mod indexing;
 mod intake;
 mod intake_buffer;
 mod isolation;
+mod layout_cache;
 mod lifetime;
 mod messages;
 mod module;

@@ -15,6 +15,7 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use pyo3_ffi as ffi;
 
+use super::layout_cache::LayoutCache;
 use super::numpy_dtypes::{self, DTypeCache};
 use super::numpy_layout::{Descr, NdArray};
 use super::safe::{Attached, Borrowed, Owned, PyResult, Raised};
@@ -30,6 +31,7 @@ pub(super) struct NumPy {
     /// cannot live. A NumPy that somebody else brings in later is found all the same.
     refusal: OnceCell<String>,
     pub(super) dtypes: DTypeCache,
+    pub(super) layouts: LayoutCache,
 }
 
 /// Addresses of NumPy's functions, with the types that `numpy/__multiarray_api.h` gives them.

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use pyo3_ffi as ffi;
 
 use super::safe::{Attached, Borrowed, Owned};
-use crate::array::{ByteOrder, Dims, Strides};
+use crate::array::{ArrayMeta, ByteOrder, Dims, Strides};
 
 /// The head of an ndarray: `PyArrayObject_fields` in `numpy/ndarraytypes.h`.
 #[repr(C)]
@@ -83,18 +83,37 @@ impl<'a> NdArray<'a> {
     }
 
     /// Its shape and strides.
-    pub(super) fn layout(self, _: Attached<'_>) -> (Dims, Strides) {
+    pub(super) fn layout(self, py: Attached<'_>) -> (Dims, Strides) {
+        self.axes(py, |shape, strides| (shape.iter().map(|length| length.unsigned_abs()).collect(), Strides::from_slice(strides)))
+    }
+
+    /// Whether it has the shape and the strides of `meta`.
+    pub(super) fn lies_as(self, py: Attached<'_>, meta: &ArrayMeta) -> bool {
+        self.axes(py, |shape, strides| {
+            strides == meta.strides() && shape.iter().map(|length| length.unsigned_abs()).eq(meta.shape().iter().copied())
+        })
+    }
+
+    /// A number that is the same for all of that shape, and rarely for others.
+    pub(super) fn shape_hash(self, py: Attached<'_>) -> usize {
+        self.axes(py, |shape, _| {
+            shape.iter().fold(shape.len(), |hash, length| (hash ^ length.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        })
+    }
+
+    /// Calls `look` with the shape and the strides. It runs no Python code, which might change them.
+    fn axes<R>(self, _: Attached<'_>, look: impl FnOnce(&[isize], &[isize]) -> R) -> R {
         // SAFETY: by invariant 1; attached, and nothing below runs Python code, so nobody writes to it meanwhile.
         let fields = unsafe { &*self.fields() };
         let ndim = fields.nd.unsigned_abs() as usize;
         if ndim == 0 {
-            return (Dims::new(), Strides::new());
+            return look(&[], &[]);
         }
         // SAFETY: NumPy keeps one length for each axis.
         let shape = unsafe { std::slice::from_raw_parts(fields.dimensions, ndim) };
         // SAFETY: NumPy keeps one stride for each axis.
         let strides = unsafe { std::slice::from_raw_parts(fields.strides, ndim) };
-        (shape.iter().map(|length| length.unsigned_abs()).collect(), Strides::from_slice(strides))
+        look(shape, strides)
     }
 }
 

@@ -3,6 +3,7 @@
 import datetime
 import subprocess
 import sys
+import warnings
 
 import ml_dtypes
 import numpy as np
@@ -200,9 +201,33 @@ def test_more_dtypes_than_are_remembered():
         assert crossbuf.share(array).numpy().dtype.names == (f"field_{number}",)
 
 
+def test_ndarrays_of_one_shape_keep_their_own_layouts():
+    numbers = np.arange(24.0).reshape(2, 3, 4)
+    dtypes = ["<f8", ">f8", "<i8", "<u8", "<c16", "?", "i1", "M8[s]", "m8[ms]", "U2", "S8"]
+    copies = [*map(numbers.astype, dtypes), numbers.view("V8")]
+    strided = [np.asfortranarray(numbers), np.repeat(numbers, 2, axis=2)[:, :, ::2], numbers[::-1], np.broadcast_to(numbers[:1], (2, 3, 4))]
+    for ndarray in (copies + strided) * 2:
+        shared = crossbuf.share(ndarray)
+        assert shared.dtype == ndarray.dtype.str
+        assert shared.strides == ndarray.copy(order="K" if ndarray.flags.f_contiguous else "C").strides
+        assert shared.tobytes() == ndarray.tobytes()
+
+
+def test_an_ndarray_whose_dtype_or_shape_is_assigned_is_seen_anew():
+    ndarray = np.arange(6, dtype="<i8")
+    assert crossbuf.share(ndarray).dtype == "<i8"
+    view = ndarray.view("<u8")
+    assert crossbuf.share(view).dtype == "<u8"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        view.dtype, view.shape = np.dtype("<f4"), (3, 4)
+    assert (crossbuf.share(view).dtype, crossbuf.share(view).shape) == ("<f4", (3, 4))
+
+
 def test_a_dtype_of_a_package_that_is_missing():
     code = """
 import sys
+import warnings
 sys.modules["ml_dtypes"] = None
 import crossbuf
 array = crossbuf.empty(2, "bfloat16").freeze()
@@ -219,6 +244,7 @@ except ImportError as error:
 def test_without_numpy_nothing_imports_it():
     code = """
 import sys
+import warnings
 import crossbuf
 array = crossbuf.share(b"abcd")
 draft = crossbuf.empty((2, 2), float)

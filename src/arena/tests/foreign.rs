@@ -263,7 +263,7 @@ fn arrays_lie_on_leased_blocks_as_on_others() -> Result<()> {
     assert!(Array::assemble(lease.clone(), 8, meta(3)?).is_none(), "beyond the block");
     let array = Array::assemble(lease, 8, meta(2)?).expect("in the block");
     assert_eq!((array.as_slice::<i32>()?, array.offset(), array.arena().is_none()), (&[3, 4][..], 8, true));
-    let again = Array::at_address(array.address(), meta(2)?).expect("the same block");
+    let again = Array::at_address(array.address(), meta(2)?.into()).expect("the same block");
     assert_eq!((again.block().arena_id(), again.offset(), again.equals(&array)), (ID, 8, true));
     drop(array);
     assert_eq!(ledger.count(), (1, 0));
