@@ -3,8 +3,9 @@
 //! Before anything is written or copied, a survey looks whether the native way is open. The ndarrays it finds are then brought into
 //! shared memory, which may let other threads run. What is written after that is one moment's state of all lists and dicts.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
+use fnv::FnvHashSet;
 use smallvec::SmallVec;
 
 use super::pickled;
@@ -141,7 +142,8 @@ fn write_basic(py: Attached<'_>, encoder: &mut Encoder, object: Borrowed<'_>, ba
 #[derive(Default)]
 struct Seen {
     few: SmallVec<[usize; 16]>,
-    many: HashSet<usize>,
+    /// Nobody chooses addresses, so a simple hash will do.
+    many: FnvHashSet<usize>,
 }
 
 impl Seen {
