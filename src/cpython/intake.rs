@@ -131,6 +131,7 @@ fn located(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<(A
 
 /// The dtype of an ndarray. No Python code runs afterwards that could change it. Errors with NotShareable.
 fn dtype_of(py: Attached<'_>, state: &State, ndarray: NdArray<'_>) -> PyResult<DType> {
+    // Numbers without a reference to their dtype object: reading them runs no Python code.
     let (number, order) = ndarray.number(py);
     if let Some(dtype) = builtin(number, order) {
         return Ok(dtype);
