@@ -25,11 +25,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool as BrokenProcessPool
 from multiprocessing.context import BaseContext
-from typing import Any, cast
+from typing import Any
 
 from .._core import Sender
 from ._errands import Errand, Lost
 from ._homecoming import Home, Result, send_home
+from ._plain import is_plain
 
 
 class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
@@ -58,10 +59,14 @@ class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
 
         Raises `RuntimeError` after `shutdown` and `BrokenProcessPool` when the pool is broken.
         """
-        errand = Errand((fn, args, kwargs))
-        future = cast(Future[T], super().submit(_call, errand))
-        # Whatever becomes of the call, what its worker has not fetched is of no use any more.
-        future.add_done_callback(lambda _: errand.end())
+        future: Future[Any]
+        if is_plain((fn, args, kwargs)):
+            future = super().submit(_call, fn, *args, **kwargs)
+        else:
+            errand = Errand((fn, args, kwargs))
+            future = super().submit(_call_of, errand)
+            # Whatever becomes of the call, what its worker has not fetched is of no use any more.
+            future.add_done_callback(lambda _: errand.end())
         self._watch()
         return future
 
@@ -99,12 +104,17 @@ def _begin(welcome: Any) -> None:
         initializer(*initargs)
 
 
-def _call(call: Any) -> Result:
+def _call_of(call: Any) -> Any:
     if isinstance(call, Lost):
         raise call.error
     function, arguments, keywords = call
+    return _call(function, *arguments, **keywords)
+
+
+def _call(function: Callable[..., object], /, *arguments: Any, **keywords: Any) -> Any:
     try:
-        return Result(function(*arguments, **keywords), _way)
+        value = function(*arguments, **keywords)
     except BaseException as error:
         send_home(error, _way)
         raise
+    return value if is_plain(value) else Result(value, _way)
