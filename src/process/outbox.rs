@@ -117,24 +117,20 @@ impl Peer {
 
     /// Whether it was sent, as there was room for it at once.
     pub(super) fn post_at_once(&self, packet: &Packet<'_>) -> bool {
-        self.post_if_nothing_waits(|closed| closed || self.transmit(&packet.write(), None, true))
-    }
-
-    /// Whether the other side can read it from now on, in the ring. If not, it is not sent.
-    pub(super) fn post_into_ring(&self, packet: &Packet<'_>) -> bool {
-        let bytes = packet.write();
-        self.post_if_nothing_waits(|closed| !closed && self.ring_for(&bytes).is_some_and(|ring| ring.write(Some(&bytes))))
-    }
-
-    /// `send` is told whether nothing is taken any more, and says whether it has sent.
-    fn post_if_nothing_waits(&self, send: impl FnOnce(bool) -> bool) -> bool {
         let queue = self.outbox.lock();
-        let sent = queue.packets.is_empty() && send(queue.closed);
+        let sent = queue.packets.is_empty() && (queue.closed || self.transmit(&packet.write(), None, true));
         drop(queue);
         if sent {
             self.ring();
         }
         sent
+    }
+
+    /// Whether the other side can read it from now on, in the ring. If not, it is not sent. As with `post_quietly`, a reader that sleeps is not told.
+    pub(super) fn post_into_ring(&self, packet: &Packet<'_>) -> bool {
+        let bytes = packet.write();
+        let queue = self.outbox.lock();
+        !queue.closed && queue.packets.is_empty() && self.ring_for(&bytes).is_some_and(|ring| ring.write(Some(&bytes)))
     }
 
     /// As `post_quietly`; `revoke` takes what comes of it.
