@@ -41,6 +41,7 @@ methods! {
         noargs "_resume" => resume, "_resume($module, /)\n--\n\nLets the thread that serves other processes go on.";
         noargs "_settle" => settle, "_settle($module, /)\n--\n\nTells the process that this one was forked from that no more of its channel ends are needed.";
         one "_reduce_ndarray" => tickets::reduce_ndarray, "_reduce_ndarray($module, object, /)\n--\n\nThe reducer_override of picklers which write an ndarray that lies in an arena as its Array.";
+        one "_own_tickets" => tickets::own, "_own_tickets($module, objects, /)\n--\n\nA ticket for each of a tuple of Arrays of this process and ndarrays that are views of such; None if anything else is among them.";
         one "_forget" => forget, "_forget($module, ticket, /)\n--\n\nGives up a ticket of this process, unless it was redeemed.";
         one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
     }

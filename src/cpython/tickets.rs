@@ -16,7 +16,7 @@ use super::shareable::Shared;
 use super::state::State;
 use super::types::array;
 use super::waiting;
-use crate::process;
+use crate::{Array, process};
 
 /// What a ticket begins with. A later form of tickets has another mark.
 const MARK: &str = "crossbuf-ticket:2";
@@ -24,11 +24,36 @@ const MARK: &str = "crossbuf-ticket:2";
 /// The result of `__reduce__` of an Array or channel end: the function that redeems, and its argument.
 pub(super) fn reduce(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Owned> {
     let shared = Shared::of(py, state, object)?.ok_or_else(|| Raised::type_error(py, "only Arrays and channel ends have tickets"))?;
-    let site = Owned::import(py, c"crossbuf._sites")?.get().invoke(py, c"site", [])?.get().to_text(py)?;
+    let site = site(py)?;
     let ticket = detach(py, || process::issue(&shared, site)).map_err(|error| state.errors.raise(py, &error))?;
     let redeem = Owned::import(py, c"crossbuf._core")?.get().attribute(py, c"_redeem")?;
-    let ticket = Owned::tuple(py, [Owned::text(py, MARK)?, Owned::bytes(py, &ticket)?])?;
-    Owned::tuple(py, [redeem, Owned::tuple(py, [ticket])?])
+    Owned::tuple(py, [redeem, Owned::tuple(py, [marked(py, &ticket)?])?])
+}
+
+/// `crossbuf._core._own_tickets`: for Arrays of this process, and ndarrays that are views of such. None if anything else is among them.
+pub(super) fn own(state: &State, py: Attached<'_>, objects: Borrowed<'_>) -> PyResult<Owned> {
+    let arrays = objects.tuple_items(py)?.into_iter().map(|object| own_array(py, state, object)).collect::<PyResult<Option<Vec<_>>>>()?;
+    let Some(arrays) = arrays else { return Ok(Owned::none(py)) };
+    let site = site(py)?;
+    let tickets = detach(py, || process::issue_each(arrays, &site)).map_err(|error| state.errors.raise(py, &error))?;
+    Owned::list(py, tickets.iter().map(|ticket| marked(py, ticket)).collect::<PyResult<Vec<_>>>()?)
+}
+
+fn own_array(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Option<Array>> {
+    let array = match array::cast(py, state, object) {
+        Some(array) => Some(array.get(py)?.clone()),
+        None => intake::existing(py, state, object)?,
+    };
+    Ok(array.filter(Array::is_own))
+}
+
+/// Where in the program this is.
+fn site(py: Attached<'_>) -> PyResult<String> {
+    Owned::import(py, c"crossbuf._sites")?.get().invoke(py, c"site", [])?.get().to_text(py)
+}
+
+fn marked(py: Attached<'_>, ticket: &[u8]) -> PyResult<Owned> {
+    Owned::tuple(py, [Owned::text(py, MARK)?, Owned::bytes(py, ticket)?])
 }
 
 /// `crossbuf._core._reduce_ndarray`: called for each object of a pickle that is of no builtin class, so it does nothing that takes long.

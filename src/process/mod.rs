@@ -81,5 +81,5 @@ pub(crate) use self::{
     connection::{Dialling, Thing, dial},
     inheritance::{pause, resume, settle, watch_forks},
     request::{Asked, Request},
-    ticket::{begin_open, begin_redeem, forget, issue, serve},
+    ticket::{begin_open, begin_redeem, forget, issue, issue_each, serve},
 };

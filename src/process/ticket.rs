@@ -114,6 +114,21 @@ pub(crate) fn issue(content: &Attachment, site: String) -> Result<Vec<u8>> {
     Ok(ticket)
 }
 
+/// As `issue`, for each of several arrays, or for none of them.
+pub(crate) fn issue_each(arrays: Vec<Array>, site: &str) -> Result<Vec<Vec<u8>>> {
+    let mut tickets = Vec::with_capacity(arrays.len());
+    for array in arrays {
+        match issue(&Attachment::Array(array), site.to_owned()) {
+            Ok(ticket) => tickets.push(ticket),
+            Err(error) => {
+                tickets.iter().try_for_each(|ticket| forget(ticket))?;
+                return Err(error);
+            }
+        }
+    }
+    Ok(tickets)
+}
+
 /// The process that keeps the end for the token, how it is described, and the end if that process is this one.
 fn issue_end(
     here: &super::here::Here,

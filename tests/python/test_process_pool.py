@@ -189,10 +189,12 @@ def test_results_outlive_workers_that_are_killed(context: Any) -> None:
     assert float(result.sum()) == MANY
 
 
-def test_a_killed_worker_breaks_the_pool(context: Any) -> None:
+@pytest.mark.parametrize("is_shared", [False, True], ids=["copied", "shared"])
+def test_a_killed_worker_breaks_the_pool(context: Any, is_shared: bool) -> None:
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         pool.submit(work.pid).result()
-        futures = [pool.submit(work.sleep, np.ones(MANY)) for _ in range(6)] + [pool.submit(work.die, np.ones(MANY))]
+        array = cb.share(np.ones(MANY)) if is_shared else np.ones(MANY)
+        futures = [pool.submit(work.sleep, array) for _ in range(6)] + [pool.submit(work.die, array)]
         for pid in list(pool._processes):  # type: ignore[attr-defined]
             os.kill(pid, signal.SIGKILL)
         for future in futures:
@@ -257,9 +259,10 @@ def test_calls_that_fail(pool: ProcessPoolExecutor) -> None:
     assert pool.submit(work.total, np.ones(MANY)).result() == MANY
 
 
-def test_cancelled_calls_leave_nothing(spawn: Any) -> None:
+@pytest.mark.parametrize("is_shared", [False, True], ids=["copied", "shared"])
+def test_cancelled_calls_leave_nothing(spawn: Any, is_shared: bool) -> None:
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        array = np.ones(MANY)
+        array = cb.share(np.ones(MANY)).numpy() if is_shared else np.ones(MANY)
         futures = [pool.submit(time.sleep, 0.2), *(pool.submit(work.total, array) for _ in range(20))]
         pool.shutdown(wait=True, cancel_futures=True)
         assert sum(future.cancelled() for future in futures) >= 15
@@ -282,11 +285,44 @@ def test_a_full_arena_is_no_reason_to_fail(spawn: Any, monkeypatch: pytest.Monke
         assert float(rebuild(*pickle.loads(pickle.dumps(arguments))).sum()) == MANY
 
 
-def test_tickets_that_somebody_drops_fail_their_call_only(spawn: Any) -> None:
+def test_a_few_arrays_of_this_process_are_fetched_without_asking_it(context: Any) -> None:
+    shared = cb.share(np.arange(2.0 * MANY).reshape(MANY, 2))
+    few = [shared, shared.numpy()[::-1], shared.numpy().view("M8[s]").T]
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        errand = _errands.Errand(few)
+        assert errand.__reduce__()[0] is _errands.fetched
+        errand.end()
+        foreign = pool.submit(work.plus, np.ones(MANY), 1).result()
+        for others in ([foreign], [np.ones(MANY)], [array[:] for array in few * 3]):
+            errand = _errands.Errand([*few, *others])
+            assert errand.__reduce__()[0] is _errands.received
+            errand.end()
+        arrived = pool.submit(work.itself, few).result()
+        assert [type(array) for array in arrived] == [cb.Array, np.ndarray, np.ndarray]
+        for array, again in zip(few, arrived, strict=True):
+            assert (again.dtype, again.shape, again.strides) == (array.dtype, array.shape, array.strides)
+            assert np.array_equal(again, array)
+
+
+def test_errands_keep_nothing_when_they_are_over() -> None:
+    for content in (cb.share(np.ones(MANY)), np.ones(MANY)):
+        errand = _errands.Errand([content] * 2)
+        errand.__reduce__()
+        assert len(cb.tickets()) == 1
+        errand.end()
+        assert cb.tickets() == []
+        # Pickled by a thread that comes too late.
+        late, arguments = errand.__reduce__()
+        assert cb.tickets() == []
+        assert isinstance(late(*arguments), _errands.Lost)
+
+
+@pytest.mark.parametrize("is_shared", [False, True], ids=["copied", "shared"])
+def test_tickets_that_somebody_drops_fail_their_call_only(spawn: Any, is_shared: bool) -> None:
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         pool.submit(work.pid).result()
         begun = pool.submit(time.sleep, 0.3)
-        doomed = pool.submit(work.total, np.ones(MANY))
+        doomed = pool.submit(work.total, cb.share(np.ones(MANY)).numpy() if is_shared else np.ones(MANY))
         while not cb.tickets():
             time.sleep(0.001)
         cb.drop_tickets()
