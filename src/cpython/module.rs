@@ -10,7 +10,7 @@ use super::lifetime::Lifetime;
 use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, detach, entry, methods};
 use super::state::{self, State};
 use super::types::{arena, connection, ends, service};
-use super::{handles, isolation, records, shareable, tickets, waiting};
+use super::{handles, isolation, messages, records, shareable, tickets, waiting};
 
 methods! {
     static FUNCTIONS for &State {
@@ -41,6 +41,7 @@ methods! {
         noargs "_resume" => resume, "_resume($module, /)\n--\n\nLets the thread that serves other processes go on.";
         noargs "_settle" => settle, "_settle($module, /)\n--\n\nTells the process that this one was forked from that no more of its channel ends are needed.";
         one "_reduce_ndarray" => tickets::reduce_ndarray, "_reduce_ndarray($module, object, /)\n--\n\nThe reducer_override of picklers which write an ndarray that lies in an arena as its Array.";
+        fast "_is_plain" => is_plain, "_is_plain($module, object, vouches, /)\n--\n\nWhether it is made of a few constants, builtin containers, and objects for which vouches(object) is true.";
         one "_own_tickets" => tickets::own, "_own_tickets($module, objects, /)\n--\n\nA ticket for each of a tuple of Arrays of this process and ndarrays that are views of such; None if anything else is among them.";
         one "_forget" => forget, "_forget($module, ticket, /)\n--\n\nGives up a ticket of this process, unless it was redeemed.";
         one "_redeem" => redeem, "_redeem($module, ticket, /)\n--\n\nWhat a pickle holds a ticket for. Raises StaleHandle when that was redeemed before.";
@@ -154,6 +155,12 @@ fn processes(state: &State, py: Attached<'_>) -> PyResult<Owned> {
 
 fn redeem(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {
     tickets::redeem(py, state, ticket)
+}
+
+fn is_plain(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<2> = Signature { function: "_is_plain", names: ["object", "vouches"], required: 2, positional: 2 };
+    let [object, vouches] = arguments.bind(py, &SIGNATURE)?.map(|argument| argument.expect("bind checks what is required"));
+    Ok(Owned::bool(py, messages::is_plain(py, state, object, vouches)?))
 }
 
 fn forget(state: &State, py: Attached<'_>, ticket: Borrowed<'_>) -> PyResult<Owned> {

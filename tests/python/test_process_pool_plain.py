@@ -75,7 +75,7 @@ def test_all_else_is_left_to_pickle(value: Any) -> None:
 def test_what_has_many_parts_or_contains_itself_is_not_plain() -> None:
     knot: list[Any] = [1]
     knot.append({"again": knot})
-    for value in (knot, list(range(1000)), {number: number for number in range(1000)}, [[[] for _ in range(10)] for _ in range(10)]):
+    for value in (knot, list(range(1000)), {number: number for number in range(1000)}, [[[] for _ in range(30)] for _ in range(30)]):
         assert not is_plain(value)
 
 

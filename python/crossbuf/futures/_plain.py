@@ -7,40 +7,24 @@ is_plain((array.sum, [array], an_object))      False    what else may be in them
 It is an answer within microseconds, so what has many parts is not plain either.
 """
 
-from collections.abc import Sequence
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
-_ATOMS = frozenset({NoneType, bool, int, float, complex, str, bytes, FunctionType, type})
-#: Looking at so many takes less than pickling something twice.
-_MOST = 64
+from .._core import _is_plain
 
 
 def is_plain(value: object) -> bool:
     """Whether nothing would be taken out of it. False is always safe."""
-    if type(value) in _ATOMS:
-        return True
-    left = _MOST
-    groups: list[Sequence[object]] = [(value,)]
-    # The loop is over what is appended meanwhile, too. What contains itself comes up again until nothing is left.
-    for group in groups:
-        left -= len(group)
-        if left < 0:
-            return False
-        for one in group:
-            if type(one) in _ATOMS:
-                continue
-            if type(one) is tuple or type(one) is list:
-                groups.append(one)
-            elif type(one) is dict:
-                if len(one) > left:
-                    return False
-                if one:
-                    # Copies, as other threads may change it.
-                    groups += (list(one), list(one.values()))
-            elif type(one) is partial:
-                groups.append((one.func, one.args, one.keywords))
-            elif type(one) is not BuiltinFunctionType or not (one.__self__ is None or isinstance(one.__self__, ModuleType)):
-                # A builtin method brings what it is bound to.
-                return False
-    return True
+    return _is_plain(value, _is_plain_call)
+
+
+def _is_plain_call(one: object) -> bool:
+    # Those in the arguments of others are not looked for, as that might have no end.
+    return _has_a_name(one) or (type(one) is partial and _is_plain((one.func, one.args, one.keywords), _has_a_name))
+
+
+def _has_a_name(one: object) -> bool:
+    if type(one) is BuiltinFunctionType:
+        # A builtin method brings what it is bound to.
+        return one.__self__ is None or isinstance(one.__self__, ModuleType)
+    return type(one) is FunctionType or type(one) is type

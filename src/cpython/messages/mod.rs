@@ -16,8 +16,10 @@
 mod decode;
 mod encode;
 mod pickled;
+mod plain;
 mod walk;
 
 pub(super) use decode::decode;
 pub(super) use encode::encode;
 pub(super) use pickled::Pickling;
+pub(super) use plain::is_plain;
