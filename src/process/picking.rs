@@ -1,15 +1,16 @@
-//! How a receiver of a channel in another process takes the messages that lie ready for it, and how many shall.
+//! How a receiver of a channel in another process takes messages: those that lie ready for it, and others, of which more will.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::here::Here;
+use super::call::Reply;
+use super::here::{Here, here};
 use super::lane::ShelfNumber;
 use super::packing::Unpacked;
 use super::remote::Proxy;
 use super::ring::Next;
-use super::wire::{Body, Flaw, Packet};
-use crate::channel::{Message, RemoteEnd};
+use super::wire::{Body, Flaw, Packet, Verdict};
+use crate::channel::{Absence, Message, Patience, RemoteEnd};
 
 /// The most messages that may lie ready.
 pub(super) const MOST: u32 = 32;
@@ -33,13 +34,46 @@ impl Proxy {
         self.picking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Receives: what lies ready, or else what the host is asked for.
+    pub(super) fn take(&self, patience: Option<&Patience<'_>>) -> Result<Message, Absence> {
+        let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
+        loop {
+            if self.is_closed() {
+                return Err(Absence::Closed);
+            }
+            if self.peer.is_inherited() {
+                return Err(Absence::Inherited);
+            }
+            if let Some(message) = self.pick(here) {
+                return Ok(message);
+            }
+            let (end, waits, more) = (self.end, patience.is_some(), self.ask_for_more());
+            match self.peer.call(patience.unwrap_or(&Patience::ENDLESS), |request| Packet::Want { request, end, waits, more }) {
+                Ok(Reply::Delivered { delivery, shelf, message }) => {
+                    self.note_shelf(shelf);
+                    // Written before the message is anybody's: whoever dies from here on has had it. The host looks for it by itself.
+                    self.peer.post_quietly(&Packet::Taken { delivery }, None);
+                    return Ok(message);
+                }
+                Ok(Reply::Verdict(Verdict::Empty, _)) => return Err(Absence::Empty),
+                Ok(Reply::Verdict(Verdict::Ended, _)) => return Err(Absence::Ended),
+                Ok(Reply::Verdict(Verdict::Bad, why)) => return Err(Absence::NotPacked(crate::Error::BadHandle { reason: why })),
+                // The host has noticed by now that the owner of a part is gone, and knows another way.
+                Ok(Reply::Verdict(Verdict::OwnerGone, _)) => {}
+                Ok(Reply::Verdict(..)) => return Err(Absence::Closed),
+                Ok(_) => return Err(Absence::HostGone { host: self.host() }),
+                Err(outcome) => return Err(Absence::of(outcome).unwrap_or(Absence::TimedOut)),
+            }
+        }
+    }
+
     /// To be called once the end is closed: nobody picks from then on.
     pub(super) fn end_picking(&self) {
         self.picking().shelf = None;
     }
 
     /// How many messages shall lie ready beside the one that is asked for: one, and twice as many each time, as long as they go fast.
-    pub(super) fn ask_for_more(&self) -> u32 {
+    fn ask_for_more(&self) -> u32 {
         let mut picking = self.picking();
         let is_fast = picking.since.is_some_and(|since| since.elapsed() <= SOON * (picking.picked + 1));
         picking.more = if is_fast { (2 * picking.more).clamp(1, MOST) } else { 0 };
@@ -47,7 +81,7 @@ impl Proxy {
     }
 
     /// The host has answered with a message, and named the shelf.
-    pub(super) fn note_shelf(&self, shelf: Option<ShelfNumber>) {
+    fn note_shelf(&self, shelf: Option<ShelfNumber>) {
         let mut picking = self.picking();
         picking.since = Some(Instant::now());
         picking.picked = 0;
@@ -57,7 +91,7 @@ impl Proxy {
     }
 
     /// Takes the next message off the shelf: from here on it was received.
-    pub(super) fn pick(&self, here: &'static Here) -> Option<Message> {
+    fn pick(&self, here: &'static Here) -> Option<Message> {
         let mut picking = self.picking();
         let ring = self.peer.lane.get()?.picking(picking.shelf?);
         if self.peer.is_gone() {

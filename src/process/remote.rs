@@ -4,23 +4,17 @@ use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::call::{Call, Pending, Reply};
-use super::here::here;
-use super::outbox::Way;
-use super::outlet::{Audience, Outlet};
+use super::call::Reply;
 use super::packing::NO_TOKEN;
 use super::peer::Peer;
 use super::picking::Picking;
-use super::request::PATIENCE;
-use super::talk::{Forwarded, Talk};
-use super::ticket::adopt;
-use super::wire::{Body, EndPart, Origin, Packet, Token, Verdict};
-use crate::channel::{Absence, Attachment, ChannelStatistics, Message, Outcome, Patience, Refusal, Refused, RemoteEnd, Side};
+use super::wire::{EndPart, Origin, Packet, Token};
+use crate::channel::{Absence, ChannelStatistics, Message, Patience, Refused, RemoteEnd, Side};
 use crate::offset::Address;
 use crate::sync::{AtomicBool, Ordering};
 
 /// How long the host may take to tell figures: whoever asks for them does not want to wait.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// Stands here for an end that the host keeps.
 #[derive(Debug)]
@@ -31,7 +25,7 @@ pub(super) struct Proxy {
     side: Side,
     host: Address,
     channel: u64,
-    capacity: Option<usize>,
+    pub(super) capacity: Option<usize>,
     closed: AtomicBool,
     pub(super) picking: Mutex<Picking>,
 }
@@ -57,122 +51,8 @@ impl Proxy {
         EndPart { origin, side, host, channel, capacity, end, token }
     }
 
-    /// How a request to send ended.
-    fn verdict(&self, call: &Call, request: u64, way: Way, patience: &Patience<'_>) -> Result<Reply, Refusal> {
-        let outcome = match self.peer.look_and_wait(call, patience) {
-            Ok(reply) => return Ok(reply),
-            Err(outcome) => outcome,
-        };
-        if self.peer.revoke(way) {
-            let withdrawn = self.peer.talk().pending.remove(&request);
-            drop(withdrawn);
-            return Err(Refusal::of(outcome).unwrap_or(Refusal::TimedOut));
-        }
-        // The host has read the request. It says whether this was in time: then nothing was sent.
-        self.peer.post(&Packet::Cancel { request });
-        // Only whoever wants to go on when the signal was seen to has time to spare.
-        let time = if outcome == Outcome::Interrupted { PATIENCE } else { SOON };
-        // In pieces: where both processes were stopped, and go on, the time has passed for neither.
-        let answer = (0..10).find_map(|_| call.wait(&Patience::of(time / 10)).ok());
-        match answer {
-            Some(Reply::Verdict(Verdict::Full, _)) => Err(Refusal::of(outcome).unwrap_or(Refusal::TimedOut)),
-            Some(reply) => Ok(reply),
-            None => Err(Refusal::Unsure { host: self.host() }),
-        }
-    }
-
-    /// Sends. The host is asked how it went, unless nothing can go wrong: see `needs_no_answer`.
-    fn put(&self, message: &Message, patience: Option<&Patience<'_>>) -> Result<(), Refusal> {
-        if self.is_closed() {
-            return Err(Refusal::Closed);
-        }
-        let gone = || Refusal::HostGone { host: self.host() };
-        let here = here().map_err(|_| gone())?;
-        if self.peer.is_inherited() {
-            return Err(Refusal::Inherited);
-        }
-        let adopted = adopt_all(message).map_err(Refusal::NotPacked)?;
-        let message = adopted.as_ref().unwrap_or(message);
-        // What has come may say that all receivers are gone.
-        self.peer.glance_at_news(here);
-        let mut talk = self.peer.talk();
-        if talk.gone.is_some() {
-            drop(talk);
-            return Err(gone());
-        }
-        let outlet = talk.outlets.get(&self.end).copied();
-        if outlet.is_some_and(|outlet| outlet.audience == Audience::Gone) {
-            return Err(Refusal::Broken);
-        }
-        let mut forwarded = Forwarded::default();
-        let packed = match self.peer.pack(here, &mut talk, message, None, &mut forwarded) {
-            Ok(packed) => packed,
-            Err(error) => {
-                drop(talk);
-                forwarded.forget();
-                return Err(Refusal::NotPacked(error));
-            }
-        };
-        let (end, waits, body) = (self.end, patience.is_some(), packed.body());
-        if outlet.is_some_and(|outlet| self.needs_no_answer(message, outlet) && self.put_at_once(outlet, &body)) {
-            return Ok(());
-        }
-        let (request, call) = (self.peer.number(), Call::new());
-        talk.pending.insert(request, Pending::Caller(call.clone()));
-        let credit = self.outlet(&mut talk).and_then(|outlet| outlet.word);
-        drop(talk);
-        let way = self.peer.post_revocably(&Packet::Put { request, end, waits, credit, body });
-        let why = match self.verdict(&call, request, way, patience.unwrap_or(&Patience::ENDLESS)) {
-            Ok(Reply::Verdict(Verdict::Done, _)) => {
-                let mut talk = self.peer.talk();
-                talk.outlets.entry(end).and_modify(|outlet| {
-                    if outlet.audience == Audience::Asked {
-                        outlet.audience = Audience::There;
-                    }
-                });
-                return Ok(());
-            }
-            Ok(Reply::Verdict(Verdict::OwnerGone, why)) => Refusal::NotPacked(crate::Error::StaleHandle { reason: why }),
-            Ok(Reply::Verdict(verdict, _)) => refusal(verdict),
-            Ok(_) => gone(),
-            Err(why) => why,
-        };
-        forwarded.forget();
-        Err(why)
-    }
-
-    /// Whether a message is as good as sent once it is on its way, if there is room for it: all of its parts lie with the two processes, and
-    /// the host has said that there are receivers. What is left is that all of these go meanwhile, which it could meet in the queue as well.
-    fn needs_no_answer(&self, message: &Message, outlet: Outlet) -> bool {
-        outlet.audience == Audience::There && self.peer.has_all_between_us(message)
-    }
-
-    /// Whether it is on its way, as there was room for it in the channel, and between here and there. What does not fit there is not on its
-    /// way yet: its sender waits until the host has read it.
-    fn put_at_once(&self, outlet: Outlet, body: &Body<'_>) -> bool {
-        let has_room = self.capacity.is_none() || outlet.word.is_some_and(|word| self.peer.spend(word));
-        if !has_room {
-            return false;
-        }
-        let sent = self.peer.post_at_once(&Packet::Put { request: 0, end: self.end, waits: false, credit: None, body: body.clone() });
-        if let (false, Some(word)) = (sent, outlet.word) {
-            self.peer.refund(word);
-        }
-        sent
-    }
-
-    /// Makes a note of an end that asks to send; `None` where nothing can wait, and of one that is closed. Whoever closes it sets its flag
-    /// first, and then takes the lock to clear up.
-    fn outlet(&self, talk: &mut Talk) -> Option<Outlet> {
-        if self.capacity == Some(0) || self.is_closed() {
-            return None;
-        }
-        let Talk { outlets, free_words, .. } = talk;
-        let mut word = || self.capacity.and(self.peer.lane.get()).and_then(|_| free_words.take());
-        Some(*outlets.entry(self.end).or_insert_with(|| Outlet { audience: Audience::Asked, word: word() }))
-    }
-
-    fn host(&self) -> Arc<str> {
+    /// For texts.
+    pub(super) fn host(&self) -> Arc<str> {
         self.peer.host().into()
     }
 }
@@ -252,35 +132,7 @@ impl RemoteEnd for Proxy {
     }
 
     fn recv(&self, patience: Option<&Patience<'_>>) -> Result<Message, Absence> {
-        let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
-        loop {
-            if self.is_closed() {
-                return Err(Absence::Closed);
-            }
-            if self.peer.is_inherited() {
-                return Err(Absence::Inherited);
-            }
-            if let Some(message) = self.pick(here) {
-                return Ok(message);
-            }
-            let (end, waits, more) = (self.end, patience.is_some(), self.ask_for_more());
-            match self.peer.call(patience.unwrap_or(&Patience::ENDLESS), |request| Packet::Want { request, end, waits, more }) {
-                Ok(Reply::Delivered { delivery, shelf, message }) => {
-                    self.note_shelf(shelf);
-                    // Written before the message is anybody's: whoever dies from here on has had it. The host looks for it by itself.
-                    self.peer.post_quietly(&Packet::Taken { delivery }, None);
-                    return Ok(message);
-                }
-                Ok(Reply::Verdict(Verdict::Empty, _)) => return Err(Absence::Empty),
-                Ok(Reply::Verdict(Verdict::Ended, _)) => return Err(Absence::Ended),
-                Ok(Reply::Verdict(Verdict::Bad, why)) => return Err(Absence::NotPacked(crate::Error::BadHandle { reason: why })),
-                // The host has noticed by now that the owner of a part is gone, and knows another way.
-                Ok(Reply::Verdict(Verdict::OwnerGone, _)) => {}
-                Ok(Reply::Verdict(..)) => return Err(Absence::Closed),
-                Ok(_) => return Err(Absence::HostGone { host: self.host() }),
-                Err(outcome) => return Err(Absence::of(outcome).unwrap_or(Absence::TimedOut)),
-            }
-        }
+        self.take(patience)
     }
 
     fn wake_everyone(&self) {
@@ -289,29 +141,6 @@ impl RemoteEnd for Proxy {
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-/// The message with what was inherited by `fork` leased; `None` when there is nothing of that. Errors when the process it was inherited from is gone.
-fn adopt_all(message: &Message) -> crate::Result<Option<Message>> {
-    let (head, attachments) = message.parts();
-    let is_inherited = |attachment: &Attachment| matches!(attachment, Attachment::Array(array) if array.is_inherited());
-    if !attachments.iter().any(is_inherited) {
-        return Ok(None);
-    }
-    let adopted = attachments.iter().map(|attachment| match attachment {
-        Attachment::Array(array) => adopt(array).map(Attachment::Array),
-        end => Ok(end.clone()),
-    });
-    Ok(Some(Message::from_parts(head, adopted.collect::<crate::Result<_>>()?)))
-}
-
-/// What a host's verdict means to whoever sends.
-fn refusal(verdict: Verdict) -> Refusal {
-    match verdict {
-        Verdict::Full => Refusal::Full,
-        Verdict::Broken => Refusal::Broken,
-        _ => Refusal::Closed,
     }
 }
 
