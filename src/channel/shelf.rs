@@ -151,6 +151,8 @@ impl<T> Core<T> {
     ) -> MutexGuard<'s, State<T>> {
         self.release(state);
         shelves.iter().for_each(|shelf| ask(shelf.as_ref()));
+        // Before the lock is taken: it may be the last that has its end.
+        drop(shelves);
         self.lock()
     }
 }
