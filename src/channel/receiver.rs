@@ -12,7 +12,8 @@ use super::sender::Sender;
 use super::wait::Patience;
 
 /// Receives messages. Clones are further ends of the same channel: each message goes to exactly one of them. When all of them are
-/// closed or dropped, senders are refused and what was not received is dropped.
+/// closed or dropped, senders are refused and what was not received is dropped. Each gets the messages of one sender in order; where several
+/// receive, one may get what another process had at hand and did not take, after newer messages.
 ///
 /// ```
 /// let (sender, receiver) = crossbuf::channel(None);

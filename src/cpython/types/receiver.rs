@@ -15,7 +15,8 @@ pub(in crate::cpython) fn class(py: Attached<'_>, module: Borrowed<'_>) -> PyRes
     let spec = ClassSpec {
         name: c"crossbuf.Receiver",
         doc: c"The end of a channel that receives. Made by crossbuf.channel.\n\n\
-            Each message goes to one of the channel's Receivers. Iterating gives messages until all Senders are closed or\n\
+            Each message goes to one of the channel's Receivers, the messages of one Sender in order. Where several receive, one may\n\
+            get what another process had at hand and did not take, after newer messages. Iterating gives messages until all Senders are closed or\n\
             gone. When all Receivers are, sending raises Broken.",
         methods: METHODS.0,
         getters: GETTERS.0,
