@@ -9,11 +9,16 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
 
 /// Takes the lock, also after a panic: no code of others runs under it, so that could only be ours, between two complete states.
-pub(crate) fn take<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+///
+/// Who finds it taken leaves it alone for longer than anyone holds it. Two threads that use a channel at the same time then have it for a few
+/// messages each, and not for one, which would carry the lines of the cache that it guards to and fro. `is_idle` says that somebody waits for
+/// what is done under it now, so that there is nothing to leave it to others for. It is a hint.
+pub(crate) fn take<T>(mutex: &Mutex<T>, is_idle: impl Fn() -> bool) -> MutexGuard<'_, T> {
     #[cfg(not(loom))]
-    if let Some(guard) = patient::take(mutex) {
+    if let Some(guard) = patient::take(mutex, &is_idle) {
         return guard;
     }
+    let _ = is_idle; // a model knows no time
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -28,14 +33,12 @@ mod patient {
     /// How long to leave the lock alone at first.
     static STEP: Finding = Finding::new(|| if is_worthwhile() { pauses_in(Duration::from_nanos(1500)) } else { 0 });
 
-    /// Takes the lock unless it stays taken for some microseconds. Who finds it taken leaves it alone for longer than anyone holds it: two
-    /// threads that use a channel at the same time then have it for a few messages each, and not for one, which would carry the lines of the
-    /// cache that it guards to and fro.
-    pub(super) fn take<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    /// Takes the lock unless it stays taken for some microseconds.
+    pub(super) fn take<T>(mutex: &Mutex<T>, is_idle: impl Fn() -> bool) -> Option<MutexGuard<'_, T>> {
         now(mutex).or_else(|| {
             let step = STEP.get();
             [step, 2 * step, 4 * step].into_iter().find_map(|step| {
-                (0..step).for_each(|_| std::hint::spin_loop());
+                (0..step).take_while(|_| !is_idle()).for_each(|_| std::hint::spin_loop());
                 now(mutex)
             })
         })

@@ -23,6 +23,8 @@ use super::outlook::catch_up;
 use super::state::{Admission, State, Wake, mask_of};
 use super::wait::{Event, Outcome, Patience, Wait};
 use crate::error::Error;
+use crate::sync::Ordering;
+use crate::sync::of_process::AtomicU32;
 
 /// A message that was not sent, and why.
 #[derive(Debug)]
@@ -99,6 +101,8 @@ impl ChannelStatistics {
 pub(crate) struct Core<T> {
     capacity: Option<usize>,
     state: Mutex<State<T>>,
+    /// How many threads look for news now: a hint, on which nothing depends but time.
+    looking: CachePadded<AtomicU32>,
     /// Receivers wait here. Padded: a thread that spins on it must not slow those who take the lock.
     filled: CachePadded<Event>,
     /// Senders wait here: for a place, or until their offer is taken.
@@ -108,7 +112,13 @@ pub(crate) struct Core<T> {
 impl<T> Core<T> {
     /// A channel without ends.
     pub(crate) fn new(capacity: Option<usize>) -> Core<T> {
-        Core { capacity, state: Mutex::new(State::new(capacity)), filled: CachePadded::default(), drained: CachePadded::default() }
+        Core {
+            capacity,
+            state: Mutex::new(State::new(capacity)),
+            looking: CachePadded::default(),
+            filled: CachePadded::default(),
+            drained: CachePadded::default(),
+        }
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
@@ -161,7 +171,7 @@ impl<T> Core<T> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
-        take(&self.state)
+        take(&self.state, || self.looking.load(Ordering::Relaxed) > 0)
     }
 
     /// With all in it that was sent by now in other processes.
@@ -299,7 +309,12 @@ impl<T: Cargo> Core<T> {
         let key = event.key();
         self.release(state);
         let outcome = match budget {
-            Some(budget) => event.watch(key, budget, wait),
+            Some(budget) => {
+                self.looking.fetch_add(1, Ordering::Relaxed);
+                let outcome = event.watch(key, budget, wait);
+                self.looking.fetch_sub(1, Ordering::Relaxed);
+                outcome
+            }
             None => event.sleep(key, mask, wait),
         };
         let mut state = self.lock();
