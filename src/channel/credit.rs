@@ -41,6 +41,8 @@ pub(super) struct Credits {
     all: Vec<Credit>,
     /// The sum of what is granted.
     reserved: usize,
+    /// Of ends that were closed, to be dropped outside the lock.
+    pub(super) closed: Vec<Arc<dyn Allowance>>,
 }
 
 impl Credits {
@@ -60,6 +62,7 @@ impl Credits {
             // Another end may come to use the same allowance.
             allowance.take_back();
             self.reserved -= granted;
+            self.closed.push(allowance);
         }
     }
 

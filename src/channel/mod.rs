@@ -45,6 +45,7 @@ mod outlook;
 mod pile;
 mod queue;
 mod receiver;
+mod refusal;
 mod registry;
 mod remote;
 mod sender;
@@ -82,7 +83,7 @@ pub(crate) use self::{
     inherited::{Kept, adopt_by, end_of, keep_ends},
     message::Attachment,
     outlook::{Listen, Look, Outlook, attend_to},
-    queue::{Absence, Refusal, Refused},
+    refusal::{Absence, Refusal, Refused},
     remote::RemoteEnd,
     shelf::Shelf,
     spin::Spin,

@@ -11,7 +11,6 @@
 //! counts. So a message never depends on a thread that gives up at that moment.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
@@ -20,52 +19,11 @@ use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::lock::{Mutex, MutexGuard, take};
 use super::outlook::catch_up;
+use super::refusal::{Absence, Refusal, Refused};
 use super::state::{Admission, State, Wake, mask_of};
 use super::wait::{Event, Outcome, Patience, Wait};
-use crate::error::Error;
 use crate::sync::Ordering;
 use crate::sync::of_process::AtomicU32;
-
-/// A message that was not sent, and why.
-#[derive(Debug)]
-pub(crate) struct Refused<T> {
-    pub(crate) item: T,
-    pub(crate) why: Refusal,
-}
-
-/// Why a message was not sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Full,
-    Closed,
-    Broken,
-    TimedOut,
-    Interrupted,
-    Cancelled,
-    Inherited,
-    /// What became of it is not known.
-    Unsure {
-        host: Arc<str>,
-    },
-    HostGone {
-        host: Arc<str>,
-    },
-    NotPacked(Error),
-}
-
-/// Why nothing was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Absence {
-    Empty,
-    Closed,
-    Ended,
-    TimedOut,
-    Interrupted,
-    Cancelled,
-    Inherited,
-    HostGone { host: Arc<str> },
-    NotPacked(Error),
-}
 
 /// What a channel holds at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +159,7 @@ impl<T> Core<T> {
         if wake.senders.any {
             self.drained.notify(wake.senders.sleepers, wake.mask);
         }
+        drop(wake.closed);
         answer(wake.calls);
     }
 }
@@ -397,30 +356,6 @@ impl<T: Cargo> Core<T> {
                 return (state, Err(absence));
             }
             state = self.recall_shelves(state, Some(gate));
-        }
-    }
-}
-
-impl Refusal {
-    /// Why a wait that ended so was in vain.
-    pub(crate) fn of(outcome: Outcome) -> Option<Refusal> {
-        match outcome {
-            Outcome::Ready => None,
-            Outcome::TimedOut => Some(Refusal::TimedOut),
-            Outcome::Interrupted => Some(Refusal::Interrupted),
-            Outcome::Cancelled => Some(Refusal::Cancelled),
-        }
-    }
-}
-
-impl Absence {
-    /// Why a wait that ended so was in vain.
-    pub(crate) fn of(outcome: Outcome) -> Option<Absence> {
-        match outcome {
-            Outcome::Ready => None,
-            Outcome::TimedOut => Some(Absence::TimedOut),
-            Outcome::Interrupted => Some(Absence::Interrupted),
-            Outcome::Cancelled => Some(Absence::Cancelled),
         }
     }
 }

@@ -7,7 +7,8 @@ use super::endpoint::{Channel, End, common_to_ends};
 use super::error::RecvError;
 use super::gate::{Gate, Side};
 use super::message::Message;
-use super::queue::{Absence, Core};
+use super::queue::Core;
+use super::refusal::Absence;
 use super::sender::Sender;
 use super::wait::Patience;
 

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use super::gate::Side;
 use super::message::Message;
-use super::queue::{Absence, ChannelStatistics, Refused};
+use super::queue::ChannelStatistics;
+use super::refusal::{Absence, Refused};
 use super::wait::Patience;
 
 /// An end whose channel lives in another process.

@@ -7,8 +7,8 @@ use super::endpoint::{Channel, End, common_to_ends};
 use super::error::SendError;
 use super::gate::Side;
 use super::message::Message;
-use super::queue::{Refusal, Refused};
 use super::receiver::Receiver;
+use super::refusal::{Refusal, Refused};
 use super::wait::Patience;
 use crate::Arena;
 

@@ -16,9 +16,13 @@
 //! A message can be *lent*: it has left the queue and may come back, if whoever took it cannot deliver it. The channel has not ended
 //! before that is known.
 
+mod admission;
+mod loans;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub(super) use self::admission::Admission;
 use super::credit::{Allowance, Credits};
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
@@ -47,15 +51,8 @@ pub(crate) struct Wake {
     /// The senders meant.
     pub(crate) mask: Mask,
     pub(crate) calls: Vec<Arc<dyn Waker>>,
-}
-
-/// Whether a message may enter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    Room,
-    Full,
-    Closed,
-    Broken,
+    /// What nobody needs any more.
+    pub(crate) closed: Vec<Arc<dyn Allowance>>,
 }
 
 #[derive(Debug)]
@@ -182,28 +179,6 @@ impl<T> State<T> {
         self.watching.push(key, gate, waker);
     }
 
-    /// Has room ahead granted to this end, of another process, when that is for the good of all.
-    pub(crate) fn open_credit(&mut self, gate: &Gate, allowance: Arc<dyn Allowance>) {
-        if !gate.is_closed() {
-            self.credits.open(gate, allowance);
-        }
-    }
-
-    /// Grants room ahead, but not to the harm of those who wait for some.
-    pub(crate) fn top_up(&mut self, gate: &Gate) {
-        if let (Some(capacity), Some(room)) = (self.capacity, self.room())
-            && self.sending.count() == 0
-            && !self.is_broken()
-        {
-            self.credits.top_up(gate, capacity / self.senders.max(1), room);
-        }
-    }
-
-    /// How many messages more may come; `None` is without a limit.
-    fn room(&self) -> Option<usize> {
-        self.capacity.map(|capacity| capacity.saturating_sub(self.queue.len() + self.shelves.messages() + self.credits.reserved()))
-    }
-
     /// Whether messages may be under way that were sent elsewhere and that nobody has read here.
     pub(crate) fn is_sent_to_from_afar(&self) -> bool {
         self.watching.len() > 0
@@ -232,10 +207,11 @@ impl<T> State<T> {
         let places = if broken { usize::MAX } else { self.room().unwrap_or(0) };
         let senders = self.sending.promise(places, &mut self.answered);
         let calls = std::mem::take(&mut self.answered);
+        let closed = std::mem::take(&mut self.credits.closed);
         match Mask::new(std::mem::take(&mut self.taken)) {
             // Bits may be shared, so each sleeper under them looks whether its own offer was taken.
-            Some(mask) if !everyone => Wake { receivers, senders: Rouse { any: true, sleepers: u32::MAX }, mask, calls },
-            _ => Wake { receivers, senders, mask: ALL, calls },
+            Some(mask) if !everyone => Wake { receivers, senders: Rouse { any: true, sleepers: u32::MAX }, mask, calls, closed },
+            _ => Wake { receivers, senders, mask: ALL, calls, closed },
         }
     }
 }
@@ -246,45 +222,6 @@ pub(crate) fn mask_of(serial: u64) -> Mask {
 }
 
 impl<T: Cargo> State<T> {
-    pub(crate) fn admit(&mut self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
-        match self.admit_without_limit(gate, item, home) {
-            Admission::Room if !self.makes_room() => Admission::Full,
-            admission => admission,
-        }
-    }
-
-    /// Whether there is room, also what others have been granted and do not use.
-    fn makes_room(&mut self) -> bool {
-        if self.capacity == Some(0) {
-            // Each waiting receiver can be handed one message.
-            return self.receiving.count() > self.queue.len();
-        }
-        if self.room() == Some(0) {
-            self.credits.reclaim();
-        }
-        self.room() != Some(0)
-    }
-
-    /// Whether a message may enter for which there is room.
-    fn admit_without_limit(&self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
-        // Ends that travel in this message would be out of reach as soon as it is queued.
-        let embarking = item.receivers_of(home).filter(|gate| !gate.is_closed()).count();
-        match () {
-            () if gate.is_closed() => Admission::Closed,
-            () if self.receivers == self.aboard + embarking => Admission::Broken,
-            () => Admission::Room,
-        }
-    }
-
-    /// Whether a message may enter that was sent on credit. Full says that there was none.
-    pub(crate) fn admit_on_credit(&mut self, gate: &Gate, item: &T, home: &Core<T>) -> Admission {
-        match self.admit_without_limit(gate, item, home) {
-            Admission::Closed => Admission::Closed,
-            _ if !self.credits.redeem(gate) => Admission::Full,
-            admission => admission,
-        }
-    }
-
     /// Queues the message and gives its serial number.
     pub(crate) fn push(&mut self, mut item: T, awaited: bool, home: &Core<T>) -> u64 {
         self.embark(&item, home);
@@ -316,56 +253,6 @@ impl<T: Cargo> State<T> {
         self.received += 1;
         self.disembark(&entry.item, home);
         Some(entry.item)
-    }
-
-    /// As `pop`, for somebody who calls `delivered` or `take_back` in the end.
-    pub(crate) fn lend(&mut self, home: &Core<T>) -> Option<T> {
-        let item = self.pop(home)?;
-        self.lent += 1;
-        Some(item)
-    }
-
-    /// A lent message is where it belongs.
-    pub(crate) fn delivered(&mut self) {
-        self.lent -= 1;
-    }
-
-    /// A lent message comes back. There may be more in the queue than the capacity says. Gives what nobody can receive, to be dropped
-    /// outside the lock.
-    pub(crate) fn take_back(&mut self, serial: u64, item: T, home: &Core<T>) -> VecDeque<T> {
-        self.lent -= 1;
-        self.put_back(serial, item, home);
-        self.abandon_if_broken()
-    }
-
-    /// Takes up to so many messages off the queue for a shelf, as long as they suit it: no more than are this end's share, and none that
-    /// somebody waits for.
-    pub(super) fn shelve(&mut self, gate: &Gate, most: usize, suits: impl Fn(&T) -> bool, home: &Core<T>) -> Vec<T> {
-        if gate.is_closed() || self.receiving.count() > 0 || self.capacity == Some(0) {
-            return Vec::new();
-        }
-        let share = most.min(self.queue.len() / self.receivers.max(1));
-        let suiting = self.queue.iter().take(share).take_while(|entry| suits(&entry.item)).count();
-        let shelved: Vec<T> = (0..suiting).filter_map(|_| self.pop(home)).collect();
-        self.shelves.add(gate, shelved.len());
-        shelved
-    }
-
-    /// So many messages were taken from a shelf, and these were not. Gives what nobody can receive, to be dropped outside the lock.
-    pub(super) fn unshelve(&mut self, gate: &Gate, taken: usize, back: Vec<(u64, T)>, home: &Core<T>) -> VecDeque<T> {
-        self.shelves.remove(gate, taken + back.len());
-        for (serial, item) in back {
-            self.put_back(serial, item, home);
-        }
-        self.abandon_if_broken()
-    }
-
-    /// Puts a message where it was, before all that were sent after it.
-    fn put_back(&mut self, serial: u64, item: T, home: &Core<T>) {
-        self.received -= 1;
-        self.embark(&item, home);
-        let index = self.queue.partition_point(|entry| entry.serial < serial);
-        self.queue.insert(index, Entry { item, serial, awaited: false });
     }
 
     /// Notes who waits until the offer of that number is taken.

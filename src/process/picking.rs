@@ -36,7 +36,6 @@ impl Proxy {
 
     /// Receives: what lies ready, or else what the host is asked for.
     pub(super) fn take(&self, patience: Option<&Patience<'_>>) -> Result<Message, Absence> {
-        let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
         loop {
             if self.is_closed() {
                 return Err(Absence::Closed);
@@ -44,6 +43,7 @@ impl Proxy {
             if self.peer.is_inherited() {
                 return Err(Absence::Inherited);
             }
+            let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
             if let Some(message) = self.pick(here) {
                 return Ok(message);
             }

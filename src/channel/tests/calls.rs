@@ -6,7 +6,7 @@ use std::thread;
 use super::{await_waiters, number};
 use crate::channel::calls::{Lent, Unreceived, Unsent};
 use crate::channel::gate::Gate;
-use crate::channel::queue::{Absence, Refusal};
+use crate::channel::refusal::{Absence, Refusal};
 use crate::channel::waiters::{CallKey, Rouse, Waiters, Waker, at_once};
 use crate::channel::{Message, RecvError, Value, channel};
 use crate::sync::Ordering;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{await_waiters, number};
 use crate::channel::credit::Allowance;
-use crate::channel::queue::Refusal;
+use crate::channel::refusal::Refusal;
 use crate::channel::{Message, SendError, channel};
 use crate::sync::AtomicU32;
 use crate::sync::Ordering;

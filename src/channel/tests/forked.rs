@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::number;
 use crate::channel::calls::Unreceived;
-use crate::channel::queue::Absence;
+use crate::channel::refusal::Absence;
 use crate::channel::{RecvError, Value, WeakEnd, channel, wake_everyone};
 use crate::sync::{AtomicBool, Ordering};
 use crate::{Receiver, Sender};
