@@ -121,8 +121,9 @@ impl Listen for Listener {
         loop {
             // What comes while this reads needs no wake-up: it looks again before it sleeps.
             attention.peers.iter().for_each(|peer| peer.stop_listening());
+            // Another thread may read just now, and may have lost its CPU to this one: it must be waited for, not looked at.
             while word.load(Ordering::Relaxed) == seen && attention.has_news() {
-                attention.read();
+                attention.peers.iter().filter(|peer| peer.has_news()).for_each(|peer| peer.catch_up(attention.here));
             }
             attention.rings().for_each(|ring| ring.listen());
             fence(Ordering::SeqCst); // pairs with the one in `Ring::must_ring`: the writer sees the bell, or we see the packet
