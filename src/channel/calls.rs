@@ -78,7 +78,10 @@ impl<T: Cargo> Core<T> {
     pub(crate) fn lend_or_call(&self, gate: &Gate, waker: Arc<dyn Waker>) -> Result<T, Unreceived> {
         let mut state = self.lock();
         state.receiving.give_back(gate);
-        let (mut state, lent) = self.take_or_recall(state, gate, State::lend);
+        let mut lent = self.take(&mut state, gate, State::lend);
+        if lent.is_err() && state.shelves.messages() > 0 {
+            (state, lent) = self.take_from_shelves(state, gate, State::lend);
+        }
         let lent = lent.map_err(|absence| match absence {
             Absence::Empty => Unreceived::Pending(state.receiving.call(gate, waker)),
             absence => Unreceived::Absent(absence),
@@ -107,7 +110,10 @@ impl<T: Cargo> Core<T> {
     pub(crate) fn send_or_call(&self, gate: &Gate, item: T, waker: Arc<dyn Waker>) -> Result<u64, Unsent<T>> {
         let mut state = self.lock();
         state.sending.give_back(gate);
-        let (mut state, sent) = self.put_or_look_over(state, gate, item);
+        let mut sent = self.put(&mut state, gate, item);
+        if state.shelves.messages() > 0 {
+            (state, sent) = self.put_after_look(state, gate, sent);
+        }
         let sent = sent.map_err(|refused| match refused {
             Refused { item, why: Refusal::Full } if self.capacity() == Some(0) => {
                 let serial = state.push(item, true, self);

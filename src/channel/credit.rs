@@ -42,7 +42,7 @@ pub(super) struct Credits {
     /// The sum of what is granted.
     reserved: usize,
     /// Of ends that were closed, to be dropped outside the lock.
-    pub(super) closed: Vec<Arc<dyn Allowance>>,
+    closed: Vec<Arc<dyn Allowance>>,
 }
 
 impl Credits {
@@ -64,6 +64,11 @@ impl Credits {
             self.reserved -= granted;
             self.closed.push(allowance);
         }
+    }
+
+    /// Those of ends that were closed.
+    pub(super) fn closed(&mut self) -> Vec<Arc<dyn Allowance>> {
+        std::mem::take(&mut self.closed)
     }
 
     /// Grants that end its share of the capacity, as far as there is room, once it has half of that or less.

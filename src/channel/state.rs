@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub(super) use self::admission::Admission;
-use super::credit::{Allowance, Credits};
+use super::credit::Credits;
 use super::futex::{ALL, Mask};
 use super::gate::{Cargo, Gate, Side};
 use super::queue::Core;
@@ -51,8 +51,6 @@ pub(crate) struct Wake {
     /// The senders meant.
     pub(crate) mask: Mask,
     pub(crate) calls: Vec<Arc<dyn Waker>>,
-    /// What nobody needs any more.
-    pub(crate) closed: Vec<Arc<dyn Allowance>>,
 }
 
 #[derive(Debug)]
@@ -80,7 +78,7 @@ pub(crate) struct State<T> {
     answered: Vec<Arc<dyn Waker>>,
     /// Messages that have left the queue and may come back.
     lent: usize,
-    credits: Credits,
+    pub(super) credits: Credits,
     pub(super) shelves: Shelves,
     serial: u64,
     pub(crate) sent: u64,
@@ -184,6 +182,11 @@ impl<T> State<T> {
         self.watching.len() > 0
     }
 
+    /// Whether somebody who finds the queue empty should look elsewhere, too.
+    pub(crate) fn has_more_elsewhere(&self) -> bool {
+        self.shelves.messages() > 0 || self.is_sent_to_from_afar()
+    }
+
     /// Once nobody will receive, takes out everything except offers, which belong to their senders.
     fn abandon_if_broken(&mut self) -> VecDeque<T> {
         if !self.is_broken() {
@@ -195,6 +198,7 @@ impl<T> State<T> {
     }
 
     /// To be called at the end of each critical section.
+    #[inline(always)]
     pub(crate) fn settle(&mut self) -> Wake {
         let broken = self.is_broken();
         if broken {
@@ -207,11 +211,10 @@ impl<T> State<T> {
         let places = if broken { usize::MAX } else { self.room().unwrap_or(0) };
         let senders = self.sending.promise(places, &mut self.answered);
         let calls = std::mem::take(&mut self.answered);
-        let closed = std::mem::take(&mut self.credits.closed);
         match Mask::new(std::mem::take(&mut self.taken)) {
             // Bits may be shared, so each sleeper under them looks whether its own offer was taken.
-            Some(mask) if !everyone => Wake { receivers, senders: Rouse { any: true, sleepers: u32::MAX }, mask, calls, closed },
-            _ => Wake { receivers, senders, mask: ALL, calls, closed },
+            Some(mask) if !everyone => Wake { receivers, senders: Rouse { any: true, sleepers: u32::MAX }, mask, calls },
+            _ => Wake { receivers, senders, mask: ALL, calls },
         }
     }
 }
