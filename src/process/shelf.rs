@@ -146,6 +146,9 @@ impl Shelf {
                 }
             }
         }
+        if taken.is_empty() && back.is_empty() {
+            return;
+        }
         let mut talk = self.peer.talk();
         let released: Vec<_> = back.iter().flat_map(|message| release(&mut talk, message)).collect();
         drop(talk);
