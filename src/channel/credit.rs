@@ -41,8 +41,6 @@ pub(super) struct Credits {
     all: Vec<Credit>,
     /// The sum of what is granted.
     reserved: usize,
-    /// Of ends that were closed, to be dropped outside the lock.
-    closed: Vec<Arc<dyn Allowance>>,
 }
 
 impl Credits {
@@ -56,19 +54,14 @@ impl Credits {
         self.all.push(Credit { gate: gate.number(), allowance, granted: 0 });
     }
 
-    /// That end has none any more. Whatever was under way has come, or never will.
-    pub(super) fn close(&mut self, gate: &Gate) {
-        for Credit { allowance, granted, .. } in self.all.extract_if(.., |credit| credit.gate == gate.number()) {
-            // Another end may come to use the same allowance.
-            allowance.take_back();
-            self.reserved -= granted;
-            self.closed.push(allowance);
-        }
-    }
-
-    /// Those of ends that were closed.
-    pub(super) fn closed(&mut self) -> Vec<Arc<dyn Allowance>> {
-        std::mem::take(&mut self.closed)
+    /// That end has none any more. Whatever was under way has come, or never will. Gives its allowance, to be dropped outside the lock.
+    pub(super) fn close(&mut self, gate: &Gate) -> Option<Arc<dyn Allowance>> {
+        let index = self.all.iter().position(|credit| credit.gate == gate.number())?;
+        let Credit { allowance, granted, .. } = self.all.swap_remove(index);
+        // Another end may come to use the same allowance.
+        allowance.take_back();
+        self.reserved -= granted;
+        Some(allowance)
     }
 
     /// Grants that end its share of the capacity, as far as there is room, once it has half of that or less.

@@ -149,7 +149,6 @@ impl<T> State<T> {
         if side == Side::Sending {
             self.answered.extend(self.offered.dismiss(gate));
             self.answered.extend(self.watching.dismiss(gate));
-            self.credits.close(gate);
         }
         if gate.disembark() {
             self.aboard -= 1;

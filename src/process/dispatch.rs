@@ -9,7 +9,7 @@ use super::call::Reply;
 use super::here::{Here, Late};
 use super::lane::{Lane, ShelfNumber};
 use super::outlet::{Audience, Granting};
-use super::packing::{NO_TOKEN, Unpacked, check_dtype};
+use super::packing::{NO_TOKEN, Unpacked, all_here, check_dtype};
 use super::peer::Peer;
 use super::talk::{Delivery, Forwarded, Hosted};
 use super::tickets::Held;
@@ -132,7 +132,7 @@ impl Peer {
                 };
                 if sender.capacity() != Some(0) && self.talk().watched.insert(end) {
                     Loss::watch(self, end, &sender);
-                    if let (Some(_), Some(word), Some(_)) = (sender.capacity(), credit, self.lane.get()) {
+                    if let Some(word) = credit.filter(|_| sender.capacity().is_some() && self.lane.get().is_some()) {
                         sender.open_credit(Arc::new(Granting { peer: self.clone(), word }));
                     }
                 }
@@ -205,7 +205,9 @@ impl Peer {
             },
             Packet::Lost { end } => {
                 // One that is closed here is nobody's.
-                self.talk().outlets.entry(end).and_modify(|outlet| outlet.audience = Audience::Gone);
+                if let Some(outlet) = self.talk().outlets.get_mut(&end) {
+                    outlet.audience = Audience::Gone;
+                }
             }
             Packet::Answer { request, verdict, text } => drop(self.answer(request, Reply::Verdict(verdict, text.to_owned()))),
         }
@@ -214,10 +216,8 @@ impl Peer {
 
     /// Sends what nobody waits to hear of.
     fn put_at_once(&self, end: u64, sender: Option<&Sender>, parts: Vec<Unpacked>, head: &[u8]) -> Result<(), Flaw> {
-        let here = |part| if let Unpacked::Here(part) = part { Some(part) } else { None };
-        let parts: Option<Vec<_>> = parts.into_iter().map(here).collect();
         let may_wait = || Flaw::Text(format!("what is put into end {end} may have to wait, and needs a request"));
-        let message = Message::from_parts(head, parts.ok_or_else(may_wait)?);
+        let message = Message::from_parts(head, all_here(parts).ok_or_else(may_wait)?);
         let Some(sender) = sender else { return Ok(()) };
         // Of receivers that are gone it is told once.
         if sender.capacity().is_none() {

@@ -18,8 +18,11 @@ use crate::sync::{AtomicU32, AtomicU64};
 const WORDS: usize = 1 << 13;
 const WORDS_OF_SHELF: usize = 1 << 9;
 /// So many ends of one side can have credit at once, and so many a shelf.
-pub(super) type WordOfCredit = OneOf<64>;
-pub(super) type ShelfNumber = OneOf<8>;
+pub(super) const WORDS_OF_CREDIT: usize = 64;
+pub(super) const SHELVES: usize = 8;
+
+pub(super) type WordOfCredit = OneOf<WORDS_OF_CREDIT>;
+pub(super) type ShelfNumber = OneOf<SHELVES>;
 
 /// A ring as it lies in memory. The two sides of each pair of words are written by different processes, so they lie in different lines of
 /// the cache.
@@ -47,13 +50,12 @@ impl<const N: usize> Circle<N> {
 struct Direction {
     packets: Circle<WORDS>,
     /// How many messages the writer's ends may send without asking.
-    credit: [AtomicU32; 64],
+    credit: [AtomicU32; WORDS_OF_CREDIT],
     /// Messages that lie ready for the reader's ends.
-    shelves: [Circle<WORDS_OF_SHELF>; 8],
+    shelves: [Circle<WORDS_OF_SHELF>; SHELVES],
 }
 #[cfg(not(loom))]
-const _: () =
-    assert!(size_of::<Direction>() == 5 * 128 + WORDS * 8 + 8 * (3 * 128 + WORDS_OF_SHELF * 8), "the layout is part of the protocol");
+const _: () = assert!(size_of::<Direction>() == 102_016, "the layout is part of the protocol");
 
 const LENGTH: usize = 2 * size_of::<Direction>();
 

@@ -31,12 +31,18 @@ pub(super) fn until(condition: impl Fn() -> bool) {
     }
 }
 
+/// A conversation that begins, and the other side's socket.
+pub(super) fn begin() -> (Arc<Peer>, OwnedFd) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (ours, socket) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    // A process out of sight: this one's other conversations are not its own.
+    let credentials = Credentials { pid: 0, ..Credentials::of(&ours).unwrap() };
+    (here().unwrap().begin(ours, credentials, Role::Accepted).unwrap(), socket)
+}
+
 impl OtherSide {
     pub(super) fn new() -> OtherSide {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (ours, socket) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-        let credentials = Credentials { pid: 0, ..Credentials::of(&ours).unwrap() };
-        let peer = here().unwrap().begin(ours, credentials, Role::Accepted).unwrap();
+        let (peer, socket) = begin();
         let (lane, descriptor) = Lane::new().unwrap();
         let address = Address::from_bytes(identity::random("for a process that there is not").unwrap());
         socket::send(&socket, &Packet::Hello { address }.write(), Some(descriptor.as_fd())).unwrap();

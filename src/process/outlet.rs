@@ -124,11 +124,9 @@ impl Proxy {
         let why = match self.verdict(&call, request, way, patience.unwrap_or(&Patience::ENDLESS)) {
             Ok(Reply::Verdict(Verdict::Done, _)) => {
                 let mut talk = self.peer.talk();
-                talk.outlets.entry(end).and_modify(|outlet| {
-                    if outlet.audience == Audience::Asked {
-                        outlet.audience = Audience::There;
-                    }
-                });
+                if let Some(outlet) = talk.outlets.get_mut(&end).filter(|outlet| outlet.audience == Audience::Asked) {
+                    outlet.audience = Audience::There;
+                }
                 return Ok(());
             }
             Ok(Reply::Verdict(Verdict::OwnerGone, why)) => Refusal::NotPacked(crate::Error::StaleHandle { reason: why }),

@@ -48,6 +48,11 @@ pub(super) enum Unpacked {
     Gone(String),
 }
 
+/// The parts, where none has to be asked for or is gone.
+pub(super) fn all_here(parts: Vec<Unpacked>) -> Option<Vec<Attachment>> {
+    parts.into_iter().map(|part| if let Unpacked::Here(part) = part { Some(part) } else { None }).collect()
+}
+
 /// A new token.
 pub(super) fn token() -> Result<Token> {
     identity::random("to make a ticket that nobody can guess")

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use super::call::Reply;
 use super::here::{Here, here};
 use super::lane::ShelfNumber;
-use super::packing::Unpacked;
+use super::packing::all_here;
 use super::remote::Proxy;
 use super::ring::Next;
-use super::wire::{Body, Flaw, Packet, Verdict};
+use super::wire::{Flaw, Packet, Verdict};
 use crate::channel::{Absence, Message, Patience, RemoteEnd};
 
 /// The most messages that may lie ready.
 pub(super) const MOST: u32 = 32;
 /// Whoever spends less on a message, on average, comes back for more of them soon.
-const SOON: Duration = Duration::from_micros(100);
+const FAST: Duration = Duration::from_micros(100);
 
 /// What a receiving end knows of its shelf, and of its own haste.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Proxy {
     /// How many messages shall lie ready beside the one that is asked for: one, and twice as many each time, as long as they go fast.
     fn ask_for_more(&self) -> u32 {
         let mut picking = self.picking();
-        let is_fast = picking.since.is_some_and(|since| since.elapsed() <= SOON * (picking.picked + 1));
+        let is_fast = picking.since.is_some_and(|since| since.elapsed() <= FAST * (picking.picked + 1));
         picking.more = if is_fast { (2 * picking.more).clamp(1, MOST) } else { 0 };
         picking.more
     }
@@ -123,15 +123,12 @@ impl Proxy {
         let Packet::Deliver { body, .. } = Packet::read(packet)? else {
             return Err(Flaw::Text("something else than a message is on a shelf".to_owned()));
         };
-        if matches!(&body, Body::Inline(bytes) if bytes.first_chunk() != Some(&[0; 4])) {
+        if body.has_parts() {
             // The memory that its arrays lie in was shown before.
             self.peer.catch_up(here);
         }
         let (parts, head) = self.peer.unpack_body(&body)?;
-        let here = |part| if let Unpacked::Here(part) = part { Some(part) } else { None };
-        let parts: Option<Vec<_>> = parts.into_iter().map(here).collect();
-        parts
-            .map(|parts| Message::from_parts(&head, parts))
-            .ok_or_else(|| Flaw::Text("a part of what is on a shelf lies elsewhere".to_owned()))
+        let parts = all_here(parts).ok_or_else(|| Flaw::Text("a part of what is on a shelf lies elsewhere".to_owned()))?;
+        Ok(Message::from_parts(&head, parts))
     }
 }

@@ -96,7 +96,7 @@ impl Shelf {
         }
         back.extend(fresh);
         lying.since = Instant::now();
-        let returned = self.receiver.account(0, back);
+        let returned = if back.is_empty() { None } else { self.receiver.account(0, back) };
         drop(lying);
         self.receiver.conclude(accounted);
         returned.into_iter().for_each(|returned| self.receiver.conclude(returned));

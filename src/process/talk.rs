@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::call::Pending;
+use super::lane::{SHELVES, WORDS_OF_CREDIT};
 use super::ledger::Ledger;
 use super::numbered::Free;
 use super::outlet::Outlet;
@@ -82,7 +83,7 @@ pub(super) struct Talk {
     pub(super) ends: HashMap<u64, Hosted>,
     /// Sending ends that it keeps for us.
     pub(super) outlets: HashMap<u64, Outlet>,
-    pub(super) free_words: Free<64>,
+    pub(super) free_words: Free<WORDS_OF_CREDIT>,
     /// Those that we keep for it and shall tell it of.
     pub(super) watched: HashSet<u64>,
     /// Our requests.
@@ -93,7 +94,7 @@ pub(super) struct Talk {
     pub(super) lent: BTreeMap<u64, Delivery>,
     /// Of receiving ends that we keep for it.
     pub(super) shelves: HashMap<u64, Arc<Shelf>>,
-    pub(super) free_shelves: Free<8>,
+    pub(super) free_shelves: Free<SHELVES>,
 }
 
 impl Talk {

@@ -75,6 +75,17 @@ pub(in crate::process) enum Body<'p> {
     Spilled(Box<ArrayPart>),
 }
 
+impl Body<'_> {
+    /// Whether arrays or ends come with it.
+    pub(in crate::process) fn has_parts(&self) -> bool {
+        match self {
+            // A message begins with their number.
+            Body::Inline(message) => message.first_chunk() != Some(&[0; 4]),
+            Body::Spilled(_) => true,
+        }
+    }
+}
+
 impl Part {
     pub(in crate::process) fn token(&self) -> Token {
         match self {
