@@ -8,12 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from on_a_thread import on_a_thread
 
 import crossbuf
 from crossbuf import interpreters
+
+if TYPE_CHECKING:
+    from puppets import Puppet
 
 # A shell starts what runs in its background with Ctrl-C ignored, and child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -31,6 +35,18 @@ def child(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+def _puppet() -> Iterator["Puppet"]:
+    # Only for tests that have to do with other processes: it imports multiprocessing.
+    from puppets import Puppet
+
+    with Puppet() as puppet:
+        yield puppet
+
+
+host = pytest.fixture(_puppet, name="host")
+other = pytest.fixture(_puppet, name="other")
 
 
 @pytest.fixture

@@ -150,6 +150,28 @@ def send(name: str, *messages: object) -> None:
         kept[name].send(message)
 
 
+def fill(sender: str) -> int:
+    """How many messages there was room for: numbers from 0 on."""
+    accepted = 0
+    with contextlib.suppress(crossbuf.Full):
+        while True:
+            kept[sender].send_nowait(accepted)
+            accepted += 1
+    return accepted
+
+
+def take_all(receiver: str) -> list[Any]:
+    return list(kept[receiver])
+
+
+def take_all_nowait(receiver: str) -> list[Any]:
+    taken = []
+    with contextlib.suppress(crossbuf.Empty):
+        while True:
+            taken.append(kept[receiver].recv_nowait())
+    return taken
+
+
 def receive_and_keep(receiver: str, name: str) -> None:
     kept[name] = kept[receiver].recv()
 

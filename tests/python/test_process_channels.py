@@ -1,6 +1,5 @@
 """Channels whose ends lie in several processes: order, back-pressure, and what a killed sender has sent."""
 
-import contextlib
 import signal
 import threading
 import time
@@ -18,18 +17,6 @@ MANY = 20_000
 @pytest.fixture(params=[None, 3, 0], ids=["no limit", "3 places", "rendezvous"])
 def capacity(request):
     return request.param
-
-
-@pytest.fixture
-def host():
-    with Puppet() as puppet:
-        yield puppet
-
-
-@pytest.fixture
-def other():
-    with Puppet() as puppet:
-        yield puppet
 
 
 def lend(host, other, capacity, *ends):
@@ -83,16 +70,12 @@ def send_and_die(sender, count):
     signal.raise_signal(signal.SIGKILL)
 
 
-def drain(receiver):
-    return list(kept[receiver])
-
-
 @pytest.mark.parametrize("count", [1, 2, 50, MANY])
 def test_what_a_killed_sender_has_sent_arrives(host, count):
     with Puppet() as victim:
         lend(host, victim, None, "sender")
         host.ask(close, "sender")
-        host.tell(drain, "receiver")
+        host.tell(puppets.take_all, "receiver")
         victim.tell(send_and_die, "sender", count)
         assert host.answer() == list(range(count))
 
@@ -111,17 +94,7 @@ def test_what_a_killed_sender_has_sent_on_credit_arrives(host, count):
         lend(host, victim, 100, "sender")
         host.ask(close, "sender")
         victim.tell(send_many_and_die, "sender", count)
-        assert host.ask(drain, "receiver") == list(range(count))
-
-
-def send_nowait_until_full(sender):
-    """How many messages were accepted."""
-    accepted = 0
-    with contextlib.suppress(crossbuf.Full):
-        while True:
-            kept[sender].send_nowait(accepted)
-            accepted += 1
-    return accepted
+        assert host.ask(puppets.take_all, "receiver") == list(range(count))
 
 
 def queued(sender):
@@ -136,25 +109,17 @@ def test_a_full_channel_is_full_for_all(host, other):
         for puppet in (other, third):
             puppet.ask(puppets.send, "sender", "first")
         other.signal(signal.SIGSTOP)
-        assert third.ask(send_nowait_until_full, "sender") == 98
+        assert third.ask(puppets.fill, "sender") == 98
         other.signal(signal.SIGCONT)
-        assert other.ask(send_nowait_until_full, "sender") == 0
+        assert other.ask(puppets.fill, "sender") == 0
         assert host.ask(queued, "sender") == 100
         assert host.ask(puppets.call, "receiver", "recv") == "first"
-        assert [puppet.ask(send_nowait_until_full, "sender") for puppet in (other, third)] == [1, 0]
+        assert [puppet.ask(puppets.fill, "sender") for puppet in (other, third)] == [1, 0]
         for _ in range(50):
             host.ask(puppets.call, "receiver", "recv")
         third.ask(puppets.send, "sender", "last")
         third.kill()
-        assert host.ask(send_nowait_until_full, "sender") == 49
-
-
-def get_all_nowait(receiver):
-    received = []
-    with contextlib.suppress(crossbuf.Empty):
-        while True:
-            received.append(kept[receiver].recv_nowait())
-    return received
+        assert host.ask(puppets.fill, "sender") == 49
 
 
 @pytest.mark.parametrize("capacity", [None, 1000], ids=["no limit", "1000 places"])
@@ -166,11 +131,11 @@ def test_what_was_sent_is_there(host, other, capacity):
         for _ in range(100):
             other.ask(send_numbers, "sender", 0, 3)
             assert host.ask(queued, "sender") == 3
-            assert host.ask(get_all_nowait, "receiver") == [(0, number) for number in range(3)]
+            assert host.ask(puppets.take_all_nowait, "receiver") == [(0, number) for number in range(3)]
             other.ask(send_numbers, "sender", 0, 3)
-            assert host.ask(get_all_nowait, "receiver") == [(0, number) for number in range(3)]
+            assert host.ask(puppets.take_all_nowait, "receiver") == [(0, number) for number in range(3)]
             other.ask(send_numbers, "sender", 0, 3)
-            assert len(third.ask(get_all_nowait, "receiver")) == 3
+            assert len(third.ask(puppets.take_all_nowait, "receiver")) == 3
 
 
 def send_until_full(sender, further):
@@ -196,7 +161,7 @@ def test_a_host_that_stands_still_holds_senders_back_and_loses_nothing(host, oth
     other.ask(puppets.send, "sender", "last")
     other.ask(close, "sender")
     host.ask(close, "sender")
-    assert host.ask(drain, "receiver") == ["first", *range(accepted), "last"]
+    assert host.ask(puppets.take_all, "receiver") == ["first", *range(accepted), "last"]
     assert other.ask(puppets.returns_to, {"blocks": 0})["blocks"] == 0, "what was refused is given back"
 
 
@@ -216,7 +181,7 @@ def test_a_host_that_stood_still_gets_each_message_once(host, other, capacity):
     time.sleep(1)
     host.signal(signal.SIGCONT)
     host.ask(close, "sender")
-    host.tell(drain, "receiver")
+    host.tell(puppets.take_all, "receiver")
     other.answer()
     other.ask(close, "sender")
     assert host.answer() == [1, 2]

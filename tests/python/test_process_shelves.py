@@ -1,6 +1,6 @@
 """What lies ready in a process that receives many messages in a row: nobody else misses it, whatever becomes of that process."""
 
-import itertools
+import os
 import signal
 
 import numpy as np
@@ -14,19 +14,7 @@ MANY = 2000
 
 
 @pytest.fixture
-def host():
-    with Puppet() as puppet:
-        yield puppet
-
-
-@pytest.fixture
 def eager():
-    with Puppet() as puppet:
-        yield puppet
-
-
-@pytest.fixture
-def other():
     with Puppet() as puppet:
         yield puppet
 
@@ -53,19 +41,6 @@ def take(count):
     return [receiver.recv() for _ in range(count)]
 
 
-def take_all():
-    return list(kept["receiver"])
-
-
-def take_all_nowait():
-    received = []
-    try:
-        while True:
-            received.append(kept["receiver"].recv_nowait())
-    except (crossbuf.Empty, crossbuf.Ended):
-        return received
-
-
 def numbers_of_arrays(messages):
     for number, array in messages:
         assert (np.asarray(array) == number).all()
@@ -77,7 +52,7 @@ def take_arrays(count):
 
 
 def take_all_arrays():
-    return numbers_of_arrays(take_all())
+    return numbers_of_arrays(puppets.take_all("receiver"))
 
 
 def figures():
@@ -101,13 +76,13 @@ def test_others_receive_what_lies_ready_for_one_who_is_stopped(host, other, fate
         host.ask(send_numbers, 0, MANY)
         mine = eager.ask(take, 100)
         eager.kill() if fate == signal.SIGKILL else eager.signal(fate)
-        theirs = other.ask(take_all_nowait)
-        here = host.ask(take_all_nowait)
+        theirs = other.ask(puppets.take_all_nowait, "receiver")
+        here = host.ask(puppets.take_all_nowait, "receiver")
         assert sorted(mine + theirs + here) == list(range(MANY))
         assert host.ask(figures) == (0, MANY, MANY)
         if fate == signal.SIGSTOP:
             eager.signal(signal.SIGCONT)
-            assert eager.ask(take_all_nowait) == []
+            assert eager.ask(puppets.take_all_nowait, "receiver") == []
             host.ask(send_numbers, MANY, 3)
             assert eager.ask(take, 3) == [MANY, MANY + 1, MANY + 2]
 
@@ -117,9 +92,9 @@ def test_one_who_waits_gets_what_lies_ready_elsewhere(host, eager, other):
     host.ask(send_numbers, 0, MANY)
     mine = eager.ask(take, 50)
     host.ask(puppets.drop, "sender", "receiver")
-    theirs = other.ask(take_all)
+    theirs = other.ask(puppets.take_all, "receiver")
     assert sorted(mine + theirs) == list(range(MANY))
-    assert eager.ask(take_all) == []
+    assert eager.ask(puppets.take_all, "receiver") == []
 
 
 def test_arrays_that_lay_ready_are_let_go_of(host, eager, other):
@@ -142,34 +117,76 @@ def test_a_closed_end_leaves_what_lay_ready_to_others(host, eager, other):
     mine = eager.ask(take, 50)
     eager.ask(puppets.call, "receiver", "close")
     host.ask(puppets.drop, "sender")
-    assert mine + other.ask(take_all) == list(range(MANY))
-
-
-def room():
-    count = 0
-    try:
-        for count in itertools.count():
-            kept["sender"].send_nowait(count)
-    except crossbuf.Full:
-        return count
+    assert mine + other.ask(puppets.take_all, "receiver") == list(range(MANY))
 
 
 @pytest.mark.parametrize("taken", [1, 5, 50])
 def test_what_lies_ready_counts_as_in_the_channel(host, eager, taken):
     lend(host, [eager], 64)
-    assert host.ask(room) == 64
+    assert host.ask(puppets.fill, "sender") == 64
     eager.ask(take, taken)
-    assert host.ask(room) == taken
-    assert len(eager.ask(take_all_nowait)) == 64
+    assert host.ask(puppets.fill, "sender") == taken
+    assert len(eager.ask(puppets.take_all_nowait, "receiver")) == 64
 
 
 def test_a_sender_that_waits_goes_on_when_the_receiver_stops_in_the_middle(host, eager):
     """Nobody says that what lay ready was taken, and the receiver does not come back."""
     lend(host, [eager], 64)
-    host.ask(room)
+    host.ask(puppets.fill, "sender")
     host.tell(send_numbers, 64, 40)
     eager.ask(take, 40)
     host.answer()
+
+
+def fork_and_take():
+    """What a child gets of what lies ready for this process: the name of the error, by way of a pipe."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, puppets.error_of("receiver", "recv_nowait")[0].encode() or b"a message")
+        os._exit(0)
+    os.wait()
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        return pipe.read()
+
+
+def test_a_forked_child_takes_nothing_of_its_parent_s(host, eager):
+    lend(host, [eager])
+    host.ask(send_numbers, 0, MANY)
+    mine = eager.ask(take, 50)
+    assert eager.ask(fork_and_take) == "Closed"
+    host.ask(puppets.drop, "sender", "receiver")
+    assert mine + eager.ask(puppets.take_all, "receiver") == list(range(MANY))
+
+
+def take_until_error():
+    taken = []
+    try:
+        while True:
+            taken.append(kept["receiver"].recv())
+    except crossbuf.Error as error:
+        return taken, type(error).__name__
+
+
+def test_of_a_host_that_died_at_most_what_lay_ready_is_received(eager):
+    with Puppet() as host:
+        lend(host, [eager])
+        host.ask(send_numbers, 0, MANY)
+        mine = eager.ask(take, 100)
+        host.kill()
+        more, error = eager.ask(take_until_error)
+    assert (mine + more, error) == (list(range(100 + len(more))), "Broken")
+    assert len(more) <= 32
+
+
+def test_what_lay_ready_for_one_who_ends_is_there_for_others(host, other):
+    with Puppet() as eager:
+        lend(host, [eager, other])
+        host.ask(send_numbers, 0, MANY)
+        mine = eager.ask(take, 100)
+        eager.end()
+    host.ask(puppets.drop, "sender", "receiver")
+    assert sorted(mine + other.ask(puppets.take_all, "receiver")) == list(range(MANY))
 
 
 def test_ends_without_a_shelf_of_their_own_receive_all_the_same(host, eager):

@@ -3,7 +3,6 @@
 import pickle
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,6 @@ from puppets import Puppet
 import crossbuf as cb
 
 pytestmark = pytest.mark.usefixtures("nothing_waits")
-
-
-@pytest.fixture
-def other() -> Iterator[Puppet]:
-    with Puppet() as puppet:
-        yield puppet
 
 
 def make_tickets(count: int, length: int) -> list[bytes]:
