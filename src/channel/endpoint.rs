@@ -201,6 +201,12 @@ impl End {
         }
     }
 
+    pub(super) fn go_abroad(&self) {
+        if let Some((_, core)) = self.hosted() {
+            core.go_abroad();
+        }
+    }
+
     pub(super) fn forget_call(&self, key: CallKey) {
         if let Some((local, core)) = self.hosted() {
             core.forget_call(local.side, &local.gate, key);
@@ -335,6 +341,11 @@ macro_rules! common_to_ends {
             /// What speaks for this end, if its channel lives in another process.
             pub(crate) fn remote(&self) -> Option<&std::sync::Arc<dyn $crate::channel::RemoteEnd>> {
                 self.0.remote()
+            }
+
+            /// It is about to be given to another process.
+            pub(crate) fn go_abroad(&self) {
+                self.0.go_abroad();
             }
 
             /// Gives up a call that `lend_or_call` or `send_or_call` left waiting, at any time after. If it was woken and has not tried again, its

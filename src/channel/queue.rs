@@ -122,6 +122,11 @@ impl<T> Core<T> {
         abandoned
     }
 
+    /// An end is given to another process. Who waits already goes on as it does.
+    pub(crate) fn go_abroad(&self) {
+        self.lock().is_abroad = true;
+    }
+
     /// Has every waiter look at its `cancelled` flag again.
     pub(crate) fn wake_everyone(&self) {
         let mut state = self.lock();
@@ -278,6 +283,7 @@ impl<T: Cargo> Core<T> {
         let budget = if state.waiters(side).may_look() { event.budget(wait) } else { None };
         state.waiters(side).enter(budget.is_some());
         let key = event.key();
+        wait.attend(state.is_abroad);
         self.release(state);
         let outcome = match budget {
             Some(budget) => {

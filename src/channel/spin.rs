@@ -16,7 +16,7 @@
 use std::time::{Duration, Instant};
 
 use super::finding::Finding;
-use super::outlook::look_out;
+use super::outlook::{Look, look_out};
 use crate::sync::{AtomicU32, Ordering};
 
 /// The longest look. Virtual machines take up to 40 us to wake a thread.
@@ -107,7 +107,7 @@ impl Spin {
 
     /// Looks at `ready` until it holds or the budget is spent; always at least once.
     pub(crate) fn until(&self, ready: impl Fn() -> bool) -> bool {
-        ready() || self.budget().is_some_and(|budget| self.look(budget, ready))
+        ready() || self.budget().is_some_and(|budget| self.look(budget, look_out(), ready))
     }
 
     /// What the next wait may spend, if anything.
@@ -119,12 +119,11 @@ impl Spin {
         (budget > 0).then_some(Budget(budget))
     }
 
-    /// Looks at `ready` until it holds or the budget is spent. In a model, which knows no time, it looks once.
-    pub(crate) fn look(&self, Budget(budget): Budget, ready: impl Fn() -> bool) -> bool {
+    /// Looks at `ready` and out, if it should, until it holds or the budget is spent. In a model, which knows no time, it looks once.
+    pub(crate) fn look(&self, Budget(budget): Budget, mut outlook: Option<Box<dyn Look>>, ready: impl Fn() -> bool) -> bool {
         if cfg!(loom) {
             return ready();
         }
-        let mut outlook = look_out();
         for pause in 0..budget {
             std::hint::spin_loop();
             if let Some(outlook) = &mut outlook

@@ -80,6 +80,8 @@ pub(crate) struct State<T> {
     lent: usize,
     pub(super) credits: Credits,
     pub(super) shelves: Shelves,
+    /// Ends were given to other processes, so that news may come from there.
+    pub(crate) is_abroad: bool,
     serial: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
@@ -104,6 +106,7 @@ impl<T> State<T> {
             lent: 0,
             credits: Credits::default(),
             shelves: Shelves::default(),
+            is_abroad: false,
             serial: 0,
             sent: 0,
             received: 0,

@@ -22,7 +22,7 @@
 use std::time::{Duration, Instant};
 
 use super::futex::{Futex, Mask, Sleep};
-use super::outlook::listen;
+use super::outlook::{listen, look_out};
 use super::spin::{Budget, Spin};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
@@ -48,7 +48,7 @@ impl Patience<'_> {
 
     /// Starts the clock.
     pub(crate) fn begin(&self) -> Wait<'_> {
-        Wait { patience: self, slice_end: None, has_looked: false }
+        Wait { patience: self, slice_end: None, has_looked: false, attends: true }
     }
 }
 
@@ -73,9 +73,16 @@ pub(crate) struct Wait<'p> {
     slice_end: Option<Instant>,
     /// It has looked in vain since it last slept.
     has_looked: bool,
+    /// It attends to other processes meanwhile, as what it waits for may come from there.
+    attends: bool,
 }
 
 impl Wait<'_> {
+    /// From now on it attends to other processes, or not: what these say is read by somebody else then.
+    pub(crate) fn attend(&mut self, attends: bool) {
+        self.attends = attends;
+    }
+
     /// What has ended this call by now, if anything.
     fn over(&self) -> Option<Outcome> {
         // Relaxed: it is read after the caller's lock was released, and set before `wake_everyone` took that lock.
@@ -142,7 +149,8 @@ impl Event {
         if let Some(over) = wait.over() {
             return over;
         }
-        wait.has_looked = !self.spin.look(budget, || self.epoch.get() != key.0);
+        let outlook = if wait.attends { look_out() } else { None };
+        wait.has_looked = !self.spin.look(budget, outlook, || self.epoch.get() != key.0);
         Outcome::Ready
     }
 
@@ -156,7 +164,8 @@ impl Event {
         self.parked.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
         fence(Ordering::SeqCst);
-        let sleep = match listen() {
+        let listener = if wait.attends { listen() } else { None };
+        let sleep = match listener {
             Some(mut listener) => self.epoch.sleep_by(&mut *listener, key.0, time),
             None => self.epoch.sleep(key.0, mask, time),
         };

@@ -204,6 +204,7 @@ impl Peer {
             Hosted::Sender(sender) => (sender.channel_id(), sender.capacity()),
             Hosted::Receiver(receiver) => (receiver.channel_id(), receiver.capacity()),
         };
+        hosted.go_abroad();
         talk.ends.insert(end, hosted);
         EndPart { origin: Origin::Granted, side, host: here.address, channel, capacity, end, token: NO_TOKEN }
     }

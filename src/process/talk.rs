@@ -28,6 +28,13 @@ pub(super) enum Hosted {
 }
 
 impl Hosted {
+    pub(super) fn go_abroad(&self) {
+        match self {
+            Hosted::Sender(sender) => sender.go_abroad(),
+            Hosted::Receiver(receiver) => receiver.go_abroad(),
+        }
+    }
+
     pub(super) fn close(&self) {
         match self {
             Hosted::Sender(sender) => sender.close(),

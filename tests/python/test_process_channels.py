@@ -1,8 +1,11 @@
 """Channels whose ends lie in several processes: order, back-pressure, and what a killed sender has sent."""
 
+import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import puppets
 import pytest
@@ -223,3 +226,34 @@ def test_a_channel_that_never_had_a_receiver_refuses_at_once(host, other):
     lend(host, other, None, "sender")
     host.ask(close, "receiver")
     assert other.ask(puppets.error_of, "sender", "send", 1)[0] == "Broken"
+
+
+#: The system call by which a thread sleeps on several words; its number is the same everywhere.
+FUTEX_WAITV = 449
+
+
+def calls_while_it_waits(receiver, sender):
+    """The number of the system call in which a thread sleeps that waits for a message."""
+    thread = threading.Thread(target=kept[receiver].recv)
+    thread.start()
+    puppets.until(lambda: kept[receiver].statistics().waiting_receivers == 1, "it waits")
+    syscall = Path(f"/proc/self/task/{thread.native_id}/syscall")
+    calls = ["running"]
+
+    def sleeps():
+        calls.append(syscall.read_text().split()[0])
+        return calls[-1].isdecimal() and calls[-1] == calls[-2]
+
+    puppets.until(sleeps, "it sleeps")
+    kept[sender].send(None)
+    thread.join()
+    return int(calls[-1])
+
+
+def test_only_who_expects_messages_from_afar_attends_to_other_processes(host, other):
+    """Who waits for its own process would be woken for nothing, and sleeps and wakes in a third of the time."""
+    lend(host, other, None, "sender")
+    host.ask(puppets.make_channel, "near sender", "near receiver", None)
+    assert host.ask(calls_while_it_waits, "near receiver", "near sender") != FUTEX_WAITV
+    kernel = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+    assert (host.ask(calls_while_it_waits, "receiver", "sender") == FUTEX_WAITV) == (kernel >= (5, 16))
