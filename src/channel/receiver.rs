@@ -50,6 +50,14 @@ impl Receiver {
         self.0.recv(None).map_err(|absence| self.error(absence))
     }
 
+    /// As `try_recv`, for those who wait where there is nothing: then it is `None`, and nobody has counted the senders.
+    pub(crate) fn recv_at_once(&self) -> Option<Result<Message, RecvError>> {
+        match self.0.recv(None) {
+            Err(Absence::Empty) => None,
+            done => Some(done.map_err(|absence| self.error(absence))),
+        }
+    }
+
     /// Receives, waiting at most so long. Errors: `TimedOut`, `Ended`, `Closed`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
         self.persist(&Patience::of(timeout))

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3_ffi as ffi;
 
 use super::safe::entry::noargs;
-use super::safe::{Attached, Keepsake, Owned, PyResult, Raised, Table, bound, interpreter_id, kept};
+use super::safe::{Attached, Borrowed, Keepsake, Owned, PyResult, Raised, Table, bound, interpreter_id, kept};
 use crate::channel::{WeakEnd, wake_everyone};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -152,6 +152,8 @@ impl Keepsake for Lifetime {
 pub(super) struct ExitHook {
     /// Empty until the first channel end is made.
     hook: OnceCell<Owned>,
+    /// The name by which each wait looks for `threading` until it is there.
+    name: OnceCell<Owned>,
     /// Empty until `threading` is there.
     threading: OnceCell<Threading>,
 }
@@ -199,10 +201,22 @@ impl ExitHook {
     pub(super) fn stay_first(&self, py: Attached<'_>, lifetime: &Lifetime) {
         let Some(hook) = self.hook.get() else { return };
         let known = self.threading.get();
-        let Some(threading) = known.or_else(|| Threading::find(py).map(|found| self.threading.get_or_init(|| found))) else { return };
+        let Some(threading) = known.or_else(|| self.find(py)) else { return };
         if known.is_none() || threading.length(py) != threading.count.get() {
             threading.add(py, hook, lifetime);
         }
+    }
+
+    /// `None` where nobody has imported it yet, or it takes no hooks.
+    fn find(&self, py: Attached<'_>) -> Option<&Threading> {
+        let absent = |raised: Raised| drop(raised.take(py));
+        if self.name.get().is_none() {
+            let name = Owned::text(py, "threading").map_err(absent).ok()?;
+            let _ = self.name.set(name);
+        }
+        let module = Owned::imported_as(py, self.name.get()?.get()).map_err(absent).ok()??;
+        let found = Threading::of(py, module.get())?;
+        Some(self.threading.get_or_init(|| found))
     }
 
     pub(super) fn visit(&self, visit: &mut dyn FnMut(&Owned) -> c_int) -> c_int {
@@ -214,12 +228,11 @@ impl ExitHook {
 }
 
 impl Threading {
-    /// `None` where nobody has imported it yet, or it takes no hooks.
-    fn find(py: Attached<'_>) -> Option<Threading> {
+    /// `None` where it takes no hooks.
+    fn of(py: Attached<'_>, module: Borrowed<'_>) -> Option<Threading> {
         let absent = |raised: Raised| drop(raised.take(py));
-        let module = Owned::imported(py, "threading").map_err(absent).ok()??;
-        let register = module.get().attribute(py, c"_register_atexit").map_err(absent).ok()?;
-        let all = module.get().attribute(py, c"_threading_atexits").map_err(absent).ok();
+        let register = module.attribute(py, c"_register_atexit").map_err(absent).ok()?;
+        let all = module.attribute(py, c"_threading_atexits").map_err(absent).ok();
         Some(Threading { register, all, count: Cell::new(0) })
     }
 

@@ -113,11 +113,11 @@ pub(super) fn receive_or_end(
     timeout: Timeout,
     at_exit: AtExit,
 ) -> PyResult<Option<Message>> {
-    match (try_receive(py, receiver, timeout), timeout) {
-        (Ok(message), _) => return Ok(Some(message)),
-        (Err(RecvError::Ended), _) => return Ok(None),
-        (Err(RecvError::Empty { .. }), Timeout::Until(_) | Timeout::Forever) => {}
-        (Err(absence), _) => return Err(state.errors.not_received(py, &absence)),
+    match try_receive(py, receiver, timeout) {
+        None => {}
+        Some(Ok(message)) => return Ok(Some(message)),
+        Some(Err(RecvError::Ended)) => return Ok(None),
+        Some(Err(absence)) => return Err(state.errors.not_received(py, &absence)),
     }
     let supervision = Supervision::begin(py, state, at_exit)?;
     let patience = supervision.patience(state, timeout, at_exit);
@@ -168,12 +168,13 @@ fn try_send(py: Attached<'_>, sender: &crate::Sender, message: Message, timeout:
     }
 }
 
-/// As `try_send`.
-fn try_receive(py: Attached<'_>, receiver: &crate::Receiver, timeout: Timeout) -> Result<Message, RecvError> {
+/// As `try_send`; `None` when the call is to wait.
+fn try_receive(py: Attached<'_>, receiver: &crate::Receiver, timeout: Timeout) -> Option<Result<Message, RecvError>> {
     match (receiver.remote(), timeout) {
-        (None, _) => receiver.try_recv(),
-        (Some(_), Timeout::Now) => detach(py, || receiver.try_recv()),
-        (Some(_), Timeout::Until(_) | Timeout::Forever) => Err(RecvError::Empty { senders: 0 }),
+        (None, Timeout::Now) => Some(receiver.try_recv()),
+        (None, Timeout::Until(_) | Timeout::Forever) => receiver.recv_at_once(),
+        (Some(_), Timeout::Now) => Some(detach(py, || receiver.try_recv())),
+        (Some(_), Timeout::Until(_) | Timeout::Forever) => None,
     }
 }
 

@@ -20,7 +20,12 @@ pub(in crate::cpython) fn decode(py: Attached<'_>, state: &State, mut message: M
             Token::List(len) => Some((Kind::List, len)),
             Token::Dict(len) => Some((Kind::Dict, len * 2)),
             token => {
-                values.push(leaf(py, state, &mut decoder, token)?);
+                let value = leaf(py, state, &mut decoder, token)?;
+                if open.is_empty() {
+                    // The most common message: it is all there is.
+                    break value;
+                }
+                values.push(value);
                 None
             }
         };

@@ -20,11 +20,8 @@ use crate::cpython::types::{array, ends};
 /// The message for `object`. Errors with NotShareable when the receiver could not have it, ArenaFull, and what reading a released
 /// Array gives. Copies are made in `arena`, or else in the process's own.
 pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrowed<'_>, arena: Option<&Arena>) -> PyResult<Message> {
-    // By far the most common message.
-    if let Some(array) = array::cast(py, state, object) {
-        let mut encoder = Encoder::default();
-        array.write(py, &mut encoder)?;
-        return Ok(encoder.finish());
+    if let Some(message) = single(py, state, object)? {
+        return Ok(message);
     }
     let arena = ForCopies::new(arena);
     let message = match survey(py, state, object)? {
@@ -32,6 +29,20 @@ pub(in crate::cpython) fn encode(py: Attached<'_>, state: &State, object: Borrow
         None => None,
     };
     message.map_or_else(|| pickled::encode(py, state, object, &arena), Ok)
+}
+
+/// The message for an Array, or for a basic value without items: by far the most common ones, which need no walk.
+#[inline(always)]
+fn single(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Option<Message>> {
+    let mut encoder = Encoder::default();
+    if let Some(array) = array::cast(py, state, object) {
+        array.write(py, &mut encoder)?;
+    } else if let Some(basic) = object.basic(py).filter(|basic| !basic.is_container()) {
+        write_basic(py, &mut encoder, object, basic, 0)?;
+    } else {
+        return Ok(None);
+    }
+    Ok(Some(encoder.finish()))
 }
 
 /// An ndarray, and the Array for it once there is one.

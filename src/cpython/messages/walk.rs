@@ -32,7 +32,7 @@ impl Part {
 
     fn of(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Part> {
         Ok(match object.basic(py) {
-            Some(basic @ (Basic::Tuple | Basic::List | Basic::Dict)) => Part::Basic(basic, object.length(py)?),
+            Some(basic) if basic.is_container() => Part::Basic(basic, object.length(py)?),
             Some(basic) => Part::Basic(basic, 0),
             None if array::cast(py, state, object).is_some() => Part::Array,
             None if numpy_api::is_ndarray(py, state, object)? => Part::NdArray,
@@ -79,7 +79,9 @@ impl<'s> Walk<'s> {
             },
         };
         let part = Part::of(py, self.state, object.get())?;
-        if let Part::Basic(kind @ (Basic::Tuple | Basic::List | Basic::Dict), len) = part {
+        if let Part::Basic(kind, len) = part
+            && kind.is_container()
+        {
             if self.levels.len() == MAX_DEPTH {
                 let text =
                     format!("the message is nested more than {MAX_DEPTH} deep; send a flatter one, or its parts in messages of their own");

@@ -23,6 +23,13 @@ pub(in crate::cpython) enum Basic {
     Dict,
 }
 
+impl Basic {
+    /// Whether it has items.
+    pub(in crate::cpython) fn is_container(self) -> bool {
+        matches!(self, Basic::Tuple | Basic::List | Basic::Dict)
+    }
+}
+
 impl<'a> Borrowed<'a> {
     /// The basic class of the object, if it has one.
     pub(in crate::cpython) fn basic(self, py: Attached<'_>) -> Option<Basic> {

@@ -76,7 +76,11 @@ impl Owned {
 
     /// The module of that dotted name, if somebody has imported it in this interpreter.
     pub(in crate::cpython) fn imported(py: Attached<'_>, name: &str) -> PyResult<Option<Owned>> {
-        let name = Owned::text(py, name)?;
+        Owned::imported_as(py, Owned::text(py, name)?.get())
+    }
+
+    /// The same by a str that somebody keeps, which knows its hash already.
+    pub(in crate::cpython) fn imported_as(py: Attached<'_>, name: Borrowed<'_>) -> PyResult<Option<Owned>> {
         // SAFETY: attached; the interpreter keeps its `sys.modules` alive.
         let modules = unsafe { ffi::PyImport_GetModuleDict() };
         // SAFETY: attached, both are alive; NULL comes without an exception when the key is missing.
