@@ -7,6 +7,8 @@ prepare ─▶ payload ─▶ send ═══════▶ receiver: opened ─
 ```
 """
 
+from collections.abc import Iterable
+
 from .files import NewArrowFile, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from .here import Copy, PickleInBand, PickleOutOfBand
 from .iceoryx2 import Iceoryx2, Iceoryx2Published
@@ -48,3 +50,9 @@ ROUTES: tuple[type[Route], ...] = (
     RayPut,
     RayReady,
 )
+
+
+def companies(routes: Iterable[type[Route]] = ROUTES) -> list[list[type[Route]]]:
+    """Those that may be open at the same time, without disturbing each other."""
+    routes = list(routes)
+    return [[route for route in routes if route.apart == apart] for apart in dict.fromkeys(route.apart for route in routes)]

@@ -32,7 +32,7 @@ class _Actor:
 
 class _Ray(Route):
     place = "process"
-    alone = True
+    apart = "Ray"
 
     @classmethod
     def absent(cls) -> str:

@@ -32,8 +32,8 @@ class Route(ABC):
     ready: ClassVar[bool] = False
     #: What its bare round trips are called, where they are not those of another route.
     messages: ClassVar[str] = ""
-    #: Whether it keeps threads or processes busy that would disturb the others: it is measured when they are gone.
-    alone: ClassVar[bool] = False
+    #: Names those with which it is measured when all others are gone: it keeps threads or processes busy that would disturb them.
+    apart: ClassVar[str] = ""
 
     @classmethod
     def absent(cls) -> str:

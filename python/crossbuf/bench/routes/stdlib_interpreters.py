@@ -29,6 +29,8 @@ def receiver(inbox: Any, outbox: Any, opened: Callable[[Any], Any]) -> None:
 
 class _Queue(Served):
     place = "interpreter"
+    # Who waits for it looks a hundred times a second.
+    apart = "stdlib queue"
 
     @classmethod
     def absent(cls) -> str:

@@ -5,14 +5,14 @@ They come in bursts, of each route in turns, as the other routes' receivers fall
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from ... import _core
 from ..._progress import Progress
 from ...workers import spawn
 from .. import workers
 from ..record import Series
-from ..routes import ROUTES, Refused, Route
+from ..routes import ROUTES, Refused, Route, companies
 from ..run import Run
 from ..sampling import on_one_cpu, timed
 
@@ -32,19 +32,14 @@ def measure(run: Run) -> None:
         (PARKED, on_one_cpu(), 0),
         (RESTED, contextlib.nullcontext(), 0.002),
     ]
-    with Progress(NAME, 2 * len(cases)) as progress:
+    together = companies([*(route for route in ROUTES if route.messages), CalledFutex])
+    with Progress(NAME, len(together) * len(cases)) as progress:
         for case, place, rest in cases:
             with place:
-                for alone in (False, True):
-                    with run.opened(_routes(alone)) as routes:
-                        _bursts(run, case, routes, rest, floors=not alone)
+                for company in together:
+                    with run.opened(company) as routes:
+                        _bursts(run, case, routes, rest)
                     progress.advance(1)
-
-
-def _routes(alone: bool) -> Iterator[type[Route]]:
-    yield from (route for route in ROUTES if route.messages and route.alone == alone)
-    if not alone:
-        yield CalledFutex
 
 
 class CalledFutex(Route):
@@ -76,12 +71,12 @@ class CalledFutex(Route):
         self._receiver.join()
 
 
-def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float, *, floors: bool) -> None:
+def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float) -> None:
     works: dict[str, Callable[[], list[float]]] = {
         route.messages: lambda route=route: _burst(route, rest)  # type: ignore[misc]
         for route in routes.values()
     }
-    if floors and not rest:
+    if CalledFutex.name in routes and not rest:
         works |= {FUTEX: lambda: _core._floor_futex(_BURST), PACKETS: lambda: _core._floor_packets(_BURST)}
     samples: dict[str, list[float]] = {name: [] for name in works}
     for _ in run.effort(2 * len(works), most=100).rounds():

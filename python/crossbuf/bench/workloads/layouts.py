@@ -7,7 +7,8 @@ import numpy as np
 
 from ..._progress import Progress
 from .. import serving
-from ..routes import ROUTES, Refused, Route
+from ..routes import ROUTES, Refused, Route, companies
+from ..routes.here import Copy
 from ..run import Run
 
 NAME = "layouts"
@@ -33,9 +34,10 @@ def _numbers() -> Any:
 
 def measure(run: Run) -> None:
     """Appends all series. What does not arrive as it was sent is said in their notes."""
-    with Progress(NAME, 2 * len(LAYOUTS)) as progress:
-        for alone in (False, True):
-            with run.opened(route for route in ROUTES if route.alone == alone and route.name != "np.copyto") as routes:
+    together = companies(route for route in ROUTES if route is not Copy)
+    with Progress(NAME, len(together) * len(LAYOUTS)) as progress:
+        for company in together:
+            with run.opened(company) as routes:
                 for case, make in LAYOUTS.items():
                     array = make()
                     run.trips(NAME, case, array, routes, run.effort(0.15 * len(routes)), arrives=_arrives)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..._progress import Progress
 from ..record import Series
-from ..routes import ROUTES, Route
+from ..routes import ROUTES, Route, companies
 from ..run import Run
 from ..sampling import timed
 
@@ -32,9 +32,9 @@ def measure(run: Run) -> None:
     counts = (1, 4) if run.quick else COUNTS
     routes = [route for route in ROUTES if route.place != "here" and not route.absent()]
     with Progress(NAME, _TURNS * len(counts) * len(routes)) as progress:
-        for count, alone in itertools.product(counts, (False, True)):
+        for count, company in itertools.product(counts, companies(routes)):
             with ExitStack() as kept:
-                crews = [_Crew(route, count, kept) for route in routes if route.alone == alone]
+                crews = [_Crew(route, count, kept) for route in company]
                 for crew in crews * _TURNS:
                     crew.turn(run, array)
                     progress.advance(1)

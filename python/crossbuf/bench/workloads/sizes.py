@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._progress import Progress
 from .. import serving
-from ..routes import ROUTES, Refused, Route
+from ..routes import Refused, Route, companies
 from ..run import Run
 
 NAME = "sizes"
@@ -20,9 +20,10 @@ def measure(run: Run) -> None:
     """Appends all series."""
     room = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _COPIES
     sizes = [size for size in SIZES if size <= (64 << 20 if run.quick else room)]
-    with Progress(NAME, 2 * len(sizes)) as progress:
-        for alone in (False, True):
-            with run.opened(route for route in ROUTES if route.alone == alone) as routes:
+    together = companies()
+    with Progress(NAME, len(together) * len(sizes)) as progress:
+        for company in together:
+            with run.opened(company) as routes:
                 for size in sizes:
                     array = np.arange(size // 8, dtype="f8")
                     run.trips(NAME, named(size), array, routes, run.effort(0.4 * len(routes)), size, _arrives)
