@@ -6,11 +6,13 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import numpy as np
+import puppets
 import pytest
 
 from crossbuf import Broken
@@ -104,6 +106,24 @@ def test_a_refusal_is_one_line(trouble: Exception, note: str) -> None:
     run = Run(Record({}), quick=True)
     run.refuse("w", "case", "route", trouble)
     assert run.record.series == [Series("w", "case", "route", note=note)]
+
+
+def test_a_work_that_fails_has_no_further_turn_and_keeps_its_samples() -> None:
+    calls = []
+
+    def fails_in_the_end() -> None:
+        calls.append(None)
+        if len(calls) == 5:
+            raise EOFError
+
+    works = {"well": lambda: None, "ill": fails_in_the_end, "never": lambda: [][0]}
+    measured = in_turns(works, Effort(0, least=6), batches=False)
+    assert {name: len(samples.seconds) for name, samples in measured.items()} == {"well": 6, "ill": 3, "never": 0}
+    run = Run(Record({}), quick=True)
+    run.add("w", "case", measured)
+    notes = ["", "it ended early: EOFError", "it ended early: IndexError: list index out of range"]
+    assert [series.note for series in run.record.series] == notes
+    assert len(calls) == 5
 
 
 def test_trouble_of_a_receiver_is_an_answer() -> None:
@@ -271,6 +291,19 @@ def test_all_messages_of_a_crowd_arrive() -> None:
     """Each receiver waits for its share, so that a lost message would hang, and a second one be left."""
     for name in (throughput.INTERPRETERS, throughput.PROCESSES):
         assert throughput._seconds(name, throughput._KINDS[name].place, 2, 500) > 0
+
+
+def test_a_killed_worker_ends_its_round() -> None:
+    def kill() -> None:
+        puppets.until(lambda: len(multiprocessing.active_children()) == 2, "both run")
+        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(EOFError, match="1 of 2 workers have ended"):
+        throughput._seconds(throughput.PROCESSES, "process", 1, sys.maxsize)
+    killer.join()
+    puppets.until(lambda: not multiprocessing.active_children(), "the other one is gone, too")
 
 
 def test_the_command_measures_prints_and_writes(child, tmp_path: Path) -> None:

@@ -21,11 +21,19 @@ class Run:
         return Effort(seconds / 8, max(most // 4, 3), 3) if self.quick else Effort(seconds, most, least)
 
     def add(
-        self, workload: str, case: str, measured: Mapping[str, Samples], *, at: float | None = None, notes: Mapping[str, str] | None = None
+        self,
+        workload: str,
+        case: str,
+        measured: Mapping[str, Samples],
+        *,
+        at: float | None = None,
+        unit: str = "s",
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         """Appends what was measured of each route."""
-        for route, (seconds, number) in measured.items():
-            self.record.series.append(Series(workload, case, route, seconds, number=number, at=at, note=(notes or {}).get(route, "")))
+        for route, (seconds, number, trouble) in measured.items():
+            note = f"it ended early: {_told(trouble)}" if trouble else (notes or {}).get(route, "")
+            self.record.series.append(Series(workload, case, route, seconds, unit, number=number, at=at, note=note))
 
     def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:
         """Appends that a route cannot do it."""

@@ -39,6 +39,8 @@ class Samples(NamedTuple):
 
     seconds: list[float]
     number: int
+    #: What ended the work before its time.
+    trouble: Exception | None = None
 
 
 def timed(work: Work, number: int = 1) -> float:
@@ -52,16 +54,34 @@ def timed(work: Work, number: int = 1) -> float:
 
 def in_turns(works: Mapping[str, Work], effort: Effort, *, batches: bool = True) -> dict[str, Samples]:
     """Samples of all, a batch of each in every round. One call of each warms up; `batches` off makes each call a sample."""
-    numbers = {}
-    for name, work in works.items():
-        timed(work)
-        once = timed(work) if batches else _LEAST_SECONDS
-        numbers[name] = min(max(1, int(_LEAST_SECONDS / once)), _MOST_TIMES)
+    numbers, troubles = dict.fromkeys(works, 1), Troubles()
+    for name, work in troubles.spared(works):
+        with troubles.noted(name):
+            timed(work)
+            once = timed(work) if batches else _LEAST_SECONDS
+            numbers[name] = min(max(1, int(_LEAST_SECONDS / once)), _MOST_TIMES)
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in effort.rounds():
-        for name, work in works.items():
-            seconds[name].append(timed(work, numbers[name]))
-    return {name: Samples(seconds[name], numbers[name]) for name in works}
+        for name, work in troubles.spared(works):
+            with troubles.noted(name):
+                seconds[name].append(timed(work, numbers[name]))
+    return {name: Samples(seconds[name], numbers[name], troubles.get(name)) for name in works}
+
+
+class Troubles(dict[str, Exception]):
+    """What works have raised, by their names. Such a work has no further turn: it must not end the others."""
+
+    @contextlib.contextmanager
+    def noted(self, name: str) -> Iterator[None]:
+        """Keeps what the block raises, without its traceback, which leads to receivers and arrays."""
+        try:
+            yield
+        except Exception as trouble:
+            self[name] = trouble.with_traceback(None)
+
+    def spared[T](self, works: Mapping[str, T]) -> Iterator[tuple[str, T]]:
+        """Those that have raised nothing."""
+        return ((name, work) for name, work in works.items() if name not in self)
 
 
 @contextlib.contextmanager

@@ -11,10 +11,9 @@ from ... import _core
 from ..._progress import Progress
 from ...workers import spawn
 from .. import workers
-from ..record import Series
 from ..routes import ROUTES, Refused, Route, companies
 from ..run import Run
-from ..sampling import on_one_cpu, timed
+from ..sampling import Samples, Troubles, on_one_cpu, timed
 
 NAME = "latency"
 HOT, PARKED, RESTED = "hot", "parked on one CPU", "after 2 ms of rest"
@@ -79,10 +78,12 @@ def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float) -> No
     if CalledFutex.name in routes and not rest:
         works |= {FUTEX: lambda: _core._floor_futex(_BURST), PACKETS: lambda: _core._floor_packets(_BURST)}
     samples: dict[str, list[float]] = {name: [] for name in works}
+    troubles = Troubles()
     for _ in run.effort(2 * len(works), most=100).rounds():
-        for name, work in works.items():
-            samples[name] += work()
-    run.record.series.extend(Series(NAME, case, name, taken) for name, taken in samples.items())
+        for name, work in troubles.spared(works):
+            with troubles.noted(name):
+                samples[name] += work()
+    run.add(NAME, case, {name: Samples(taken, 1, troubles.get(name)) for name, taken in samples.items()})
 
 
 def _burst(route: Route, rest: float) -> list[float]:

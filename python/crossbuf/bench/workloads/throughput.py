@@ -3,16 +3,18 @@
 A message is one int, and 1024 may wait. All are ready before the clock runs, from the first one's start to the last one's end.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ... import _core
 from ..._progress import Progress
+from ...errors import Empty
 from ...workers import spawn
 from .. import workers
-from ..record import Series
 from ..routes.route import PROCESSES as CONTEXT
 from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
+from ..sampling import Samples, Troubles
 
 NAME = "throughput"
 PAIRS = (1, 2, 3, 4)
@@ -45,17 +47,19 @@ def measure(run: Run) -> None:
     with Progress(NAME, len(PAIRS) * len(kinds)) as progress:
         for pairs in PAIRS:
             rates: dict[str, list[float]] = {name: [] for name in kinds}
+            troubles = Troubles()
             for _ in run.effort(3 * len(kinds), most=9, least=3).rounds():
-                for name, kind in kinds.items():
+                for name, kind in troubles.spared(kinds):
                     each = kind.messages // (8 if run.quick else 1) // pairs
-                    rates[name].append(pairs * each / _seconds(name, kind.place, pairs, each))
-            for name in kinds:
-                run.record.series.append(Series(NAME, f"{pairs} to {pairs}", name, rates[name], "1/s", at=pairs))
-                progress.advance(1)
+                    with troubles.noted(name):
+                        rates[name].append(pairs * each / _seconds(name, kind.place, pairs, each))
+            measured = {name: Samples(taken, 1, troubles.get(name)) for name, taken in rates.items()}
+            run.add(NAME, f"{pairs} to {pairs}", measured, at=pairs, unit="1/s")
+            progress.advance(len(kinds))
 
 
 def _seconds(name: str, place: str, pairs: int, each: int) -> float:
-    """Of one round, with workers made for it."""
+    """Of one round, with workers made for it. Raises `EOFError` when one of them ends amid it."""
     put, get = _ends(name)
     ready, all_ready = _core.channel()
     go, gone = _core.channel()
@@ -63,15 +67,31 @@ def _seconds(name: str, place: str, pairs: int, each: int) -> float:
     leave, left = _core.channel()
     arguments = [(operation, end, each, ready, gone, report, left) for operation, end in ((put[1], put[0]), (get[1], get[0]))] * pairs
     crew = [_start(place, call) for call in arguments]
-    for _ in crew:
-        all_ready.recv()
-    for _ in crew:
-        go.send(None)
-    times = [reports.recv() for _ in crew]
+    try:
+        for _ in crew:
+            _hear(all_ready, crew)
+        for _ in crew:
+            go.send(None)
+        times = [_hear(reports, crew) for _ in crew]
+    except EOFError:
+        # Those that are left wait for what will not come.
+        for process in crew if place == "process" else ():
+            process.kill()
+        raise
     leave.close()
     for worker in crew:
         worker.join()
     return float(max(end for _, end in times) - min(start for start, _ in times))
+
+
+def _hear(channel: _core.Receiver, crew: Sequence[Any]) -> Any:
+    """What the next one says. All of them live until they are told to leave."""
+    while True:
+        try:
+            return channel.recv(timeout=1)
+        except Empty:
+            if ended := sum(not worker.is_alive() for worker in crew):
+                raise EOFError(f"{ended} of {len(crew)} workers have ended") from None
 
 
 def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
