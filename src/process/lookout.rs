@@ -1,5 +1,4 @@
-//! Threads that wait attend to other processes meanwhile, so that nobody has to be woken for them: what they wait for may be among
-//! what comes.
+//! Threads that wait for what may come from other processes attend to these meanwhile, so that nobody else has to be woken for them.
 //!
 //! ```text
 //! bell of a conversation   who reads what comes                     how it learns of it
