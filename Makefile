@@ -10,6 +10,8 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
 FUZZ_SECONDS ?= 60
+# Most tests wait. Each process comes to some GB, as interpreters that had loaded NumPy leave memory behind.
+JOBS ?= 3
 RIVALS := iceoryx2 joblib pyarrow ray
 FUZZ_TARGETS := dtypes handles messages packets
 
@@ -43,8 +45,8 @@ rust: $(VENV)/.build ## format, clippy, tests and documentation of the Rust code
 	cargo run --quiet --example hello
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
-python: build $(VENV)/.test ## the Python tests
-	$(BIN)/python -m pytest $(ARGS)
+python: build $(VENV)/.test ## the Python tests, in JOBS processes; ARGS="-k name" for some
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 numpy-suite: build $(VENV)/.numpy-suite ## NumPy's own test suite inside a worker interpreter against the main one: minutes; ARGS=--slice for a part
 	$(BIN)/python tests/numpy_suite $(ARGS)
