@@ -4,6 +4,8 @@
 //! processor which the other side may need. So the budget doubles with each success, falls to a quarter with each failure, and
 //! once it is nothing, a wait now and then tries again: after 16 waits, and after twice as many with each try in vain.
 //!
+//! A look before a rest is no failure: it says nothing of the messages that follow each other after it, and takes little of a time so long.
+//!
 //! Who was woken from the very processor that it runs on will hardly see anything by looking: the other side waits for that processor. Then
 //! a try comes only once in so many waits that the 99.9th percentile of a round trip does not show it; it is needed all the same, as it
 //! may have the system move one of the two.
@@ -23,6 +25,8 @@ use crate::sync::{AtomicU32, Ordering};
 const LONGEST: Duration = Duration::from_micros(60);
 /// The longest look in pause instructions, which take 5 to 50 ns each.
 static MOST: Finding = Finding::new(|| pauses_in(LONGEST));
+/// What comes after so long was not to be seen by anyone.
+const REST: Duration = Duration::from_millis(2);
 /// The shortest look that is worth its while, in pause instructions.
 const LEAST: u32 = 16;
 /// A look at other processes comes with each so many pauses.
@@ -62,6 +66,12 @@ pub(crate) struct Spin {
 /// So many pauses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget(u32);
+
+/// A look that has seen nothing. Whether that was a failure shows when the wait is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vain {
+    since: Instant,
+}
 
 /// Leaves the line of the cache alone where nothing changes.
 fn set(counter: &AtomicU32, value: u32) {
@@ -105,9 +115,12 @@ impl Spin {
         Spin { budget: AtomicU32::new(0), interval: AtomicU32::new(u32::MAX), ..Spin::default() }
     }
 
-    /// Looks at `ready` until it holds or the budget is spent; always at least once.
-    pub(crate) fn until(&self, ready: impl Fn() -> bool) -> bool {
-        ready() || self.budget().is_some_and(|budget| self.look(budget, look_out(), ready))
+    /// Looks at `ready` until it holds or the budget is spent; always at least once. Errors with what was spent, if anything.
+    pub(crate) fn until(&self, ready: impl Fn() -> bool) -> Result<(), Option<Vain>> {
+        if ready() {
+            return Ok(());
+        }
+        self.look(self.budget().ok_or(None)?, look_out(), ready).map_err(Some)
     }
 
     /// What the next wait may spend, if anything.
@@ -120,9 +133,10 @@ impl Spin {
     }
 
     /// Looks at `ready` and out, if it should, until it holds or the budget is spent. In a model, which knows no time, it looks once.
-    pub(crate) fn look(&self, Budget(budget): Budget, mut outlook: Option<Box<dyn Look>>, ready: impl Fn() -> bool) -> bool {
+    pub(crate) fn look(&self, Budget(budget): Budget, mut outlook: Option<Box<dyn Look>>, ready: impl Fn() -> bool) -> Result<(), Vain> {
+        let since = Instant::now();
         if cfg!(loom) {
-            return ready();
+            return if ready() { Ok(()) } else { Err(Vain { since }) };
         }
         for pause in 0..budget {
             std::hint::spin_loop();
@@ -134,12 +148,18 @@ impl Spin {
             if ready() {
                 set(&self.budget, budget.saturating_mul(2).min(MOST.get()));
                 set(&self.interval, OFTEN);
-                return true;
+                return Ok(());
             }
         }
-        // Not a quarter of what was spent: a try spends more than the budget, and one in vain leaves nothing.
-        self.budget.store(self.budget.load(Ordering::Relaxed) / 4, Ordering::Relaxed);
-        false
+        Err(Vain { since })
+    }
+
+    /// What that look has not seen has come now, or the wait was given up.
+    pub(crate) fn came_after(&self, Vain { since }: Vain) {
+        if !cfg!(loom) && since.elapsed() < REST {
+            // Not a quarter of what was spent: a try spends more than the budget, and one in vain leaves nothing.
+            self.budget.store(self.budget.load(Ordering::Relaxed) / 4, Ordering::Relaxed);
+        }
     }
 
     /// This thread wakes one that sleeps.
@@ -181,6 +201,14 @@ mod tests {
         spin.budget.load(Ordering::Relaxed)
     }
 
+    /// Waits for what comes soon, and was not seen.
+    fn in_vain(spin: &Spin, never: impl Fn() -> bool) {
+        if let Some(mut vain) = spin.until(never).unwrap_err() {
+            vain.since = Instant::now(); // however long this machine took
+            spin.came_after(vain);
+        }
+    }
+
     #[test]
     fn shrinks_fast_and_tries_ever_more_rarely() {
         let spin = Spin::default();
@@ -190,7 +218,7 @@ mod tests {
             false
         };
         for _ in 0..8 {
-            assert!(!spin.until(never));
+            in_vain(&spin, never);
         }
         if !is_worthwhile() {
             assert_eq!(looks.get(), 8, "one look each");
@@ -200,10 +228,20 @@ mod tests {
         for interval in [OFTEN, 2 * OFTEN, 4 * OFTEN] {
             looks.set(0);
             for _ in 0..interval {
-                spin.until(never);
+                in_vain(&spin, never);
             }
             assert_eq!(looks.get(), interval + MOST.get(), "one look each, and one try");
         }
+    }
+
+    #[test]
+    fn a_rest_is_no_failure() {
+        let spin = Spin::default();
+        if let Some(vain) = spin.until(|| false).unwrap_err() {
+            std::thread::sleep(REST);
+            spin.came_after(vain);
+        }
+        assert_eq!(budget(&spin), MOST.get());
     }
 
     #[test]
@@ -225,7 +263,7 @@ mod tests {
         spin.interval.store(RARELY, Ordering::Relaxed);
         spin.skipped.store(RARELY - 1, Ordering::Relaxed);
         let looks = std::cell::Cell::new(0);
-        assert_eq!(spin.until(|| looks.replace(looks.get() + 1) == 300), is_worthwhile());
+        assert_eq!(spin.until(|| looks.replace(looks.get() + 1) == 300).is_ok(), is_worthwhile());
         if is_worthwhile() {
             assert_eq!((budget(&spin), spin.interval.load(Ordering::Relaxed)), (MOST.get(), OFTEN));
         }
@@ -237,7 +275,7 @@ mod tests {
         spin.budget.store(LEAST, Ordering::Relaxed);
         for _ in 0..u32::BITS {
             let looks = std::cell::Cell::new(0);
-            let paid = spin.until(|| looks.replace(looks.get() + 1) == 2);
+            let paid = spin.until(|| looks.replace(looks.get() + 1) == 2).is_ok();
             assert_eq!(paid, is_worthwhile());
         }
         if is_worthwhile() {
@@ -248,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_ready_costs_nothing() {
         let spin = Spin::default();
-        assert!(spin.until(|| true));
+        assert!(spin.until(|| true).is_ok());
         assert_eq!(budget(&spin), MOST.get());
     }
 }

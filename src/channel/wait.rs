@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use super::futex::{Futex, Mask, Sleep};
 use super::outlook::{listen, look_out};
-use super::spin::{Budget, Spin};
+use super::spin::{Budget, Spin, Vain};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
 /// How long a wait may last, and what else may end it.
@@ -48,7 +48,7 @@ impl Patience<'_> {
 
     /// Starts the clock.
     pub(crate) fn begin(&self) -> Wait<'_> {
-        Wait { patience: self, slice_end: None, has_looked: false, attends: true }
+        Wait { patience: self, slice_end: None, vain: None, attends: true }
     }
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Wait<'p> {
     /// Set when the call first goes to sleep: calls that need not sleep never read the clock.
     slice_end: Option<Instant>,
     /// It has looked in vain since it last slept.
-    has_looked: bool,
+    vain: Option<Vain>,
     /// It attends to other processes meanwhile, as what it waits for may come from there.
     attends: bool,
 }
@@ -141,7 +141,7 @@ impl Event {
 
     /// How long that call should look before it sleeps, if at all.
     pub(crate) fn budget(&self, wait: &Wait<'_>) -> Option<Budget> {
-        if wait.has_looked { None } else { self.spin.budget() }
+        if wait.vain.is_some() { None } else { self.spin.budget() }
     }
 
     /// Looks for a notification later than `key`, for so long. Also when none came the call goes on: it sleeps the next time.
@@ -150,7 +150,7 @@ impl Event {
             return over;
         }
         let outlook = if wait.attends { look_out() } else { None };
-        wait.has_looked = !self.spin.look(budget, outlook, || self.epoch.get() != key.0);
+        wait.vain = self.spin.look(budget, outlook, || self.epoch.get() != key.0).err();
         Outcome::Ready
     }
 
@@ -159,7 +159,6 @@ impl Event {
         if let Some(over) = wait.over() {
             return over;
         }
-        wait.has_looked = false;
         let (time, meaning) = wait.limit();
         self.parked.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
@@ -170,6 +169,9 @@ impl Event {
             None => self.epoch.sleep(key.0, mask, time),
         };
         self.parked.fetch_sub(1, Ordering::Relaxed);
+        if let Some(vain) = wait.vain.take() {
+            self.spin.came_after(vain);
+        }
         match sleep {
             Sleep::Woken => Outcome::Ready,
             Sleep::Signal => Outcome::Interrupted,

@@ -197,10 +197,13 @@ impl Peer {
         if self.is_listened_to() {
             self.ring();
         }
-        if !self.spin.until(|| call.is_filled()) {
-            self.ring();
+        let Err(vain) = self.spin.until(|| call.is_filled()) else { return call.wait(patience) };
+        self.ring();
+        let reply = call.wait(patience);
+        if let Some(vain) = vain {
+            self.spin.came_after(vain);
         }
-        call.wait(patience)
+        reply
     }
 
     /// The request is answered, if anybody still waits.
