@@ -52,15 +52,15 @@ def timed(work: Work, number: int = 1) -> float:
     return (time.perf_counter() - start) / number
 
 
-def in_turns(works: Mapping[str, Work], effort: Effort, *, batches: bool = True) -> dict[str, Samples]:
+def in_turns[K](works: Mapping[K, Work], effort: Effort, *, batches: bool = True) -> dict[K, Samples]:
     """Samples of all, a batch of each in every round. One call of each warms up; `batches` off makes each call a sample."""
-    numbers, troubles = dict.fromkeys(works, 1), Troubles()
+    numbers, troubles = dict.fromkeys(works, 1), Troubles[K]()
     for name, work in troubles.spared(works):
         with troubles.noted(name):
             timed(work)
             once = timed(work) if batches else _LEAST_SECONDS
             numbers[name] = min(max(1, int(_LEAST_SECONDS / once)), _MOST_TIMES)
-    seconds: dict[str, list[float]] = {name: [] for name in works}
+    seconds: dict[K, list[float]] = {name: [] for name in works}
     for _ in effort.rounds():
         for name, work in troubles.spared(works):
             with troubles.noted(name):
@@ -68,18 +68,18 @@ def in_turns(works: Mapping[str, Work], effort: Effort, *, batches: bool = True)
     return {name: Samples(seconds[name], numbers[name], troubles.get(name)) for name in works}
 
 
-class Troubles(dict[str, Exception]):
+class Troubles[K](dict[K, Exception]):
     """What works have raised, by their names. Such a work has no further turn: it must not end the others."""
 
     @contextlib.contextmanager
-    def noted(self, name: str) -> Iterator[None]:
+    def noted(self, name: K) -> Iterator[None]:
         """Keeps what the block raises, without its traceback, which leads to receivers and arrays."""
         try:
             yield
         except Exception as trouble:
             self[name] = trouble.with_traceback(None)
 
-    def spared[T](self, works: Mapping[str, T]) -> Iterator[tuple[str, T]]:
+    def spared[T](self, works: Mapping[K, T]) -> Iterator[tuple[K, T]]:
         """Those that have raised nothing."""
         return ((name, work) for name, work in works.items() if name not in self)
 

@@ -14,7 +14,7 @@ from ..._progress import Progress
 from ...futures import InterpreterPoolExecutor, ProcessPoolExecutor
 from ..routes.route import PROCESSES
 from ..run import Run
-from ..sampling import Work, in_turns
+from ..sampling import Troubles, Work, in_turns
 
 NAME = "executors"
 NO_OP, SHARED, IN, OUT = "no-op", "8 MB in, shared", "8 MB in", "8 MB out"
@@ -60,18 +60,22 @@ def measure(run: Run) -> None:
 def _each(run: Run, workers: int, calls: Mapping[str, Callable[[futures.Executor], object]], progress: Progress) -> None:
     with ExitStack() as stack:
         pools = {name: stack.enter_context(make()) for name, make in _pools(workers).items()}
+        # All cases in turns, too, as one is compared with another.
+        works: dict[tuple[str, str], Work] = {}
+        refusals = Troubles[tuple[str, str]]()
         for case, call in calls.items():
-            works: dict[str, Work] = {}
             for name, pool in pools.items():
-                try:
+                with refusals.noted((case, name)):
                     # Until every worker has begun, and imported what it needs.
                     for _ in range(2 * workers):
                         call(pool)
-                except Exception as refusal:
+                    works[case, name] = partial(call, pool)
+        measured = in_turns(works, run.effort(4 * len(calls)))
+        for case in calls:
+            for name in pools:
+                if refusal := refusals.get((case, name)):
                     run.refuse(NAME, case, name, refusal)
-                else:
-                    works[name] = partial(call, pool)
-            run.add(NAME, case, in_turns(works, run.effort(4)))
+            run.add(NAME, case, {name: samples for (of, name), samples in measured.items() if of == case})
             progress.advance(1)
 
 

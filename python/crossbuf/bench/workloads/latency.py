@@ -78,7 +78,7 @@ def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float) -> No
     if CalledFutex.name in routes and not rest:
         works |= {FUTEX: lambda: _core._floor_futex(_BURST), PACKETS: lambda: _core._floor_packets(_BURST)}
     samples: dict[str, list[float]] = {name: [] for name in works}
-    troubles = Troubles()
+    troubles = Troubles[str]()
     for _ in run.effort(2 * len(works), most=100).rounds():
         for name, work in troubles.spared(works):
             with troubles.noted(name):

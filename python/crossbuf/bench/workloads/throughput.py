@@ -47,7 +47,7 @@ def measure(run: Run) -> None:
     with Progress(NAME, len(PAIRS) * len(kinds)) as progress:
         for pairs in PAIRS:
             rates: dict[str, list[float]] = {name: [] for name in kinds}
-            troubles = Troubles()
+            troubles = Troubles[str]()
             for _ in run.effort(3 * len(kinds), most=9, least=3).rounds():
                 for name, kind in troubles.spared(kinds):
                     each = kind.messages // (8 if run.quick else 1) // pairs
