@@ -73,6 +73,12 @@ pub(crate) struct Vain {
     since: Instant,
 }
 
+impl Vain {
+    fn now() -> Vain {
+        Vain { since: Instant::now() }
+    }
+}
+
 /// Leaves the line of the cache alone where nothing changes.
 fn set(counter: &AtomicU32, value: u32) {
     if counter.load(Ordering::Relaxed) != value {
@@ -134,9 +140,8 @@ impl Spin {
 
     /// Looks at `ready` and out, if it should, until it holds or the budget is spent. In a model, which knows no time, it looks once.
     pub(crate) fn look(&self, Budget(budget): Budget, mut outlook: Option<Box<dyn Look>>, ready: impl Fn() -> bool) -> Result<(), Vain> {
-        let since = Instant::now();
         if cfg!(loom) {
-            return if ready() { Ok(()) } else { Err(Vain { since }) };
+            return if ready() { Ok(()) } else { Err(Vain::now()) };
         }
         for pause in 0..budget {
             std::hint::spin_loop();
@@ -151,7 +156,7 @@ impl Spin {
                 return Ok(());
             }
         }
-        Err(Vain { since })
+        Err(Vain::now())
     }
 
     /// What that look has not seen has come now, or the wait was given up.
@@ -203,9 +208,8 @@ mod tests {
 
     /// Waits for what comes soon, and was not seen.
     fn in_vain(spin: &Spin, never: impl Fn() -> bool) {
-        if let Some(mut vain) = spin.until(never).unwrap_err() {
-            vain.since = Instant::now(); // however long this machine took
-            spin.came_after(vain);
+        if spin.until(never).unwrap_err().is_some() {
+            spin.came_after(Vain::now()); // however long this machine took
         }
     }
 
