@@ -118,7 +118,7 @@ def test_a_work_that_fails_has_no_further_turn_and_keeps_its_samples() -> None:
 
     works = {"well": lambda: None, "ill": fails_in_the_end, "never": lambda: [][0]}
     measured = in_turns(works, Effort(0, least=6), batches=False)
-    assert {name: len(samples.seconds) for name, samples in measured.items()} == {"well": 6, "ill": 3, "never": 0}
+    assert {name: len(samples.values) for name, samples in measured.items()} == {"well": 6, "ill": 3, "never": 0}
     run = Run(Record({}), quick=True)
     run.add("w", "case", measured)
     notes = ["", "it ended early: EOFError", "it ended early: IndexError: list index out of range"]
@@ -224,7 +224,7 @@ def test_works_are_sampled_in_turns() -> None:
     order: list[str] = []
     samples = in_turns({name: lambda name=name: order.append(name) for name in "ab"}, Effort(0, least=3), batches=False)
     assert order == ["a", "b"] + ["a", "b"] * 3
-    assert [(len(taken.seconds), taken.number) for taken in samples.values()] == [(3, 1), (3, 1)]
+    assert [(len(taken.values), taken.number) for taken in samples.values()] == [(3, 1), (3, 1)]
 
 
 def test_an_effort_ends_by_rounds_and_by_time() -> None:

@@ -31,9 +31,9 @@ class Run:
         notes: Mapping[str, str] | None = None,
     ) -> None:
         """Appends what was measured of each route."""
-        for route, (seconds, number, trouble) in measured.items():
+        for route, (values, number, trouble) in measured.items():
             note = f"it ended early: {_told(trouble)}" if trouble else (notes or {}).get(route, "")
-            self.record.series.append(Series(workload, case, route, seconds, unit, number=number, at=at, note=note))
+            self.record.series.append(Series(workload, case, route, values, unit, number=number, at=at, note=note))
 
     def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:
         """Appends that a route cannot do it."""

@@ -35,9 +35,9 @@ class Effort:
 
 
 class Samples(NamedTuple):
-    """Seconds of one operation, a mean over `number` operations each."""
+    """Of one operation, a mean over `number` operations each: seconds, unless the record names another unit."""
 
-    seconds: list[float]
+    values: list[float]
     number: int
     #: What ended the work before its time.
     trouble: Exception | None = None

@@ -17,7 +17,7 @@ from ..._progress import Progress
 from ..record import Series
 from ..routes import ROUTES, Route, companies
 from ..run import Run
-from ..sampling import timed
+from ..sampling import Troubles, timed
 
 NAME = "receivers"
 MEMORY = "memory of receivers"
@@ -54,20 +54,17 @@ class _Crew:
         self._receivers: list[Route] = []
         self._seconds: list[float] = []
         self._held: list[float] = []
-        self._refusal: Exception | None = None
+        self._troubles = Troubles[str]()
 
     def turn(self, run: Run, array: Any) -> None:
         """Measures, unless it was refused before."""
-        if self._refusal is None:
-            with ExitStack() as started:
-                try:
-                    if self._route.place == "process" or not self._receivers:
-                        self._start(started if self._route.place == "process" else self._kept, array)
-                    for _ in run.effort(0.25, least=3).rounds():
-                        self._seconds.append(timed(partial(_broadcast, self._receivers, array, "touch", bool)))
-                except Exception as refusal:
-                    # Without its traceback, which leads to receivers and arrays.
-                    self._refusal = refusal.with_traceback(None)
+        if self._troubles:
+            return
+        with ExitStack() as started, self._troubles.noted(self._route.name):
+            if self._route.place == "process" or not self._receivers:
+                self._start(started if self._route.place == "process" else self._kept, array)
+            for _ in run.effort(0.25, least=3).rounds():
+                self._seconds.append(timed(partial(_broadcast, self._receivers, array, "touch", bool)))
 
     def _start(self, stack: ExitStack, array: Any) -> None:
         self._receivers = [stack.enter_context(self._route()) for _ in range(self._count)]
@@ -79,8 +76,8 @@ class _Crew:
     def append_to(self, run: Run) -> None:
         """Appends the series, or the refusal."""
         case, name = f"{self._count} receiver{'s' if self._count > 1 else ''}", self._route.name
-        if self._refusal is not None:
-            run.refuse(NAME, case, name, self._refusal, self._count)
+        if refusal := self._troubles.get(name):
+            run.refuse(NAME, case, name, refusal, self._count)
             return
         run.record.series.append(Series(MEMORY, case, name, self._held, "B", at=self._count))
         run.record.series.append(Series(NAME, case, name, self._seconds, at=self._count))
