@@ -149,7 +149,7 @@ impl Event {
         if let Some(over) = wait.over() {
             return over;
         }
-        let outlook = if wait.attends { look_out() } else { None };
+        let outlook = wait.attends.then(look_out).flatten();
         wait.vain = self.spin.look(budget, outlook, || self.epoch.get() != key.0).err();
         Outcome::Ready
     }
@@ -163,8 +163,7 @@ impl Event {
         self.parked.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
         fence(Ordering::SeqCst);
-        let listener = if wait.attends { listen() } else { None };
-        let sleep = match listener {
+        let sleep = match wait.attends.then(listen).flatten() {
             Some(mut listener) => self.epoch.sleep_by(&mut *listener, key.0, time),
             None => self.epoch.sleep(key.0, mask, time),
         };

@@ -251,9 +251,45 @@ def calls_while_it_waits(receiver, sender):
 
 
 def test_only_who_expects_messages_from_afar_attends_to_other_processes(host, other):
-    """Who waits for its own process would be woken for nothing, and sleeps and wakes in a third of the time."""
+    """Who waits for its own process would be woken for nothing, and takes longer to sleep and to wake."""
     lend(host, other, None, "sender")
     host.ask(puppets.make_channel, "near sender", "near receiver", None)
     assert host.ask(calls_while_it_waits, "near receiver", "near sender") != FUTEX_WAITV
     kernel = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
     assert (host.ask(calls_while_it_waits, "receiver", "sender") == FUTEX_WAITV) == (kernel >= (5, 16))
+
+
+def wait_on_a_thread(name, method, *arguments):
+    """Until the thread waits, whose result is kept for `waited`."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(getattr(kept[name], method)(*arguments)))
+    thread.start()
+    kept["waiter"] = thread, results
+    statistics = kept[name].statistics
+    puppets.until(lambda: statistics().waiting_senders + statistics().waiting_receivers == 1, "it waits")
+    time.sleep(0.05)  # and sleeps, after a look
+
+
+def waited():
+    """Whether the thread still waits, and what it got."""
+    thread, results = kept["waiter"]
+    thread.join(puppets.WATCHDOG / 2)
+    return thread.is_alive(), results
+
+
+def test_who_sleeps_already_when_an_end_is_given_away_hears_of_it(host, other):
+    host.ask(puppets.make_channel, "sender", "receiver", 1)
+    host.ask(wait_on_a_thread, "receiver", "recv")
+    other.ask(puppets.keep, "sender", host.ask(puppets.ticket, "sender"))
+    other.ask(puppets.send, "sender", "first")
+    assert host.ask(waited) == (False, ["first"])
+
+
+def test_who_sleeps_already_when_a_receiver_is_given_away_hears_of_room(host, other):
+    host.ask(puppets.make_channel, "sender", "receiver", 1)
+    host.ask(puppets.send, "sender", "first")
+    host.ask(wait_on_a_thread, "sender", "send", "second")
+    other.ask(puppets.keep, "receiver", host.ask(puppets.ticket, "receiver"))
+    assert other.ask(puppets.call, "receiver", "recv") == "first"
+    assert host.ask(waited) == (False, [None])
+    assert other.ask(puppets.call, "receiver", "recv") == "second"
