@@ -422,8 +422,7 @@ def test_tickets_are_listed_until_they_are_redeemed() -> None:
     rx.close()
 
 
-def test_tickets_that_were_dropped_are_stale() -> None:
-    cb.drop_tickets()
+def test_tickets_that_were_dropped_are_stale(nothing_waits: None) -> None:
     before = cb.statistics().blocks
     pickled = pickle.dumps(cb.share(bytes(1000)))
     assert cb.statistics().blocks == before + 1
