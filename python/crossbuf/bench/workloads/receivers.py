@@ -3,6 +3,7 @@
 Routes that make memory ready do so once for all; it is part of the time. Routes come in turns.
 """
 
+import gc
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -100,6 +101,8 @@ def _broadcast[T](receivers: Sequence[Route], array: Any, question: str, meanwhi
 
 def memory() -> float:
     """The proportional set size, in bytes, of this process and all that descend from it."""
+    # Else a collection between two measurements would count as memory given back.
+    gc.collect()
     return sum(map(pss, _family(Path("/proc/self").resolve().name)))
 
 
