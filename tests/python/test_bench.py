@@ -27,6 +27,7 @@ from crossbuf.bench.routes.multiprocess import Pipe, Queue
 from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied
 from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
 from crossbuf.bench.routes.ray import RayPut
+from crossbuf.bench.routes.route import missing
 from crossbuf.bench.routes.stdlib_interpreters import QueuePickled
 from crossbuf.bench.run import Run
 from crossbuf.bench.sampling import Effort, in_turns, on_one_cpu
@@ -59,6 +60,14 @@ def test_a_route_carries_what_was_sent(route: type[Route]) -> None:
 def test_names_tell_routes_apart() -> None:
     assert len({route.name for route in ROUTES}) == len(ROUTES)
     assert all(route.how and route.place in ("here", "interpreter", "process") for route in ROUTES)
+
+
+def test_a_folder_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "somewhere").mkdir()
+    (tmp_path / "something.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert missing("somewhere") == "pip install somewhere"
+    assert missing("something") == ""
 
 
 @pytest.mark.parametrize("route", [Pipe, ProcessCopied], ids=lambda route: route.name)

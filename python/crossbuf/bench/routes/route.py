@@ -84,7 +84,9 @@ class Route(ABC):
 
 def missing(package: str) -> str:
     """What to do about a package that is not installed; empty when it is."""
-    return "" if find_spec(package) else f"pip install {package}"
+    spec = find_spec(package)
+    # Any folder of that name would be found, and iceoryx2 makes one in /tmp. A package that is installed has an origin.
+    return "" if spec and spec.origin else f"pip install {package}"
 
 
 def plain(array: Any) -> Any:
