@@ -7,9 +7,9 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, Sou
 from types import ModuleType
 
 from ._core import _execute_copy, _load_copy
-from ._finders import TESTED, Tested, enabled
+from ._finders import enabled
 from .errors import IsolationError
-from .isolation import decide
+from .isolation import TESTED, Tested, decide
 
 
 def find(name: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
@@ -22,7 +22,7 @@ def find(name: str, path: Sequence[str] | None, target: ModuleType | None) -> Mo
         spec.loader = _Quiet(name, spec.loader.path)
     if type(spec.loader) is ExtensionFileLoader:
         package = name.partition(".")[0]
-        why = None if enabled.packages[package] else decide(package)
+        why = None if enabled[package] else decide(package)
         origin = spec.loader.path
         spec.loader = _FromCopy(name, origin, TESTED.get(package)) if why is None else _Refused(name, origin, why)
     return spec

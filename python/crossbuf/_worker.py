@@ -30,6 +30,8 @@ type Order = tuple[object, tuple[object, ...], dict[str, object]]
 #: More functions than this are not remembered.
 MANY = 256
 
+_known: "dict[str | bytes, Callable[..., object]]" = {}
+
 
 def work(orders: Receiver, report: Sender) -> None:
     """Runs one function. Nothing is raised: what goes wrong goes into the report."""
@@ -45,41 +47,18 @@ def _run(orders: Receiver) -> object:
     return _callable(function)(*arguments)
 
 
-class Reader:
-    """Reads orders and does them. It remembers their functions."""
-
-    def __init__(self) -> None:
-        self._known: dict[str | bytes, Callable[..., object]] = {}
-
-    def call(self, order: Order) -> object:
-        """Does what the order says."""
-        function, arguments, keywords = order
-        return self._function(function)(*arguments, **keywords)
-
-    def _function(self, function: object) -> "Callable[..., object]":
-        if not isinstance(function, (str, bytes)):
-            return function  # type: ignore[return-value]
-        known = self._known.get(function)
-        if known is None:
-            if len(self._known) >= MANY:
-                self._known.clear()
-            known = self._known[function] = _callable(function)
-        return known
-
-
 def serve(orders: Receiver, report: Sender, setup: Receiver) -> None:
     """Does orders until there are none, or the limit is reached."""
     with orders, report, setup:
         main, sys.argv, limit, load_numpy = setup.recv_nowait()
         _main_again.install(main)
-        reader = Reader()
-        initialized = _tell(report, None, _initialize, (load_numpy, setup, reader), {})
+        initialized = _tell(report, None, _initialize, (load_numpy, setup), {})
         _call_home()
         if initialized:
-            _serve(orders, report, reader, limit)
+            _serve(orders, report, limit)
 
 
-def _initialize(load_numpy: "Literal['auto'] | bool", setup: Receiver, reader: Reader) -> None:
+def _initialize(load_numpy: "Literal['auto'] | bool", setup: Receiver) -> None:
     if load_numpy:
         _finders.enable_on_demand()
     if load_numpy is True:
@@ -89,10 +68,10 @@ def _initialize(load_numpy: "Literal['auto'] | bool", setup: Receiver, reader: R
         import numpy as numpy
     initializer = setup.recv_nowait()
     if initializer is not None:
-        reader.call(initializer)
+        _call(initializer)
 
 
-def _serve(orders: Receiver, report: Sender, reader: Reader, limit: int | None) -> None:
+def _serve(orders: Receiver, report: Sender, limit: int | None) -> None:
     done = 0
     while limit is None or done < limit:
         try:
@@ -103,13 +82,31 @@ def _serve(orders: Receiver, report: Sender, reader: Reader, limit: int | None) 
             return
         serial, readable, order = taken
         if readable:
-            _tell(report, serial, reader.call, (order,), {})
+            _tell(report, serial, _call, (order,), {})
         else:
             _tell(report, serial, _refuse, (order,), {})
         # What the caller lets go of must not live on here.
         del order, taken
         _call_home()
         done += 1
+
+
+def _call(order: Order) -> object:
+    """Does what an order of a pool says."""
+    function, arguments, keywords = order
+    return _remembered(function)(*arguments, **keywords)
+
+
+def _remembered(function: object) -> "Callable[..., object]":
+    """What an order means by its function, which is looked for once."""
+    if not isinstance(function, (str, bytes)):
+        return _callable(function)
+    known = _known.get(function)
+    if known is None:
+        if len(_known) >= MANY:
+            _known.clear()
+        known = _known[function] = _callable(function)
+    return known
 
 
 def _refuse(error: Exception) -> None:

@@ -30,13 +30,32 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
+from typing import NamedTuple
 
 from ._core import _copies, _interpreter_id
-from ._finders import TESTED, enabled
 from ._finders import enable_on_demand as enable_on_demand
+from ._finders import enabled, install
 from ._native_interpreters import owns_its_gil
 from .errors import IsolationError
 from .records import IsolatedModule, IsolationStatus
+
+
+class Tested(NamedTuple):
+    """A package that is known to work."""
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    #: Packages that it imports and that are to be loaded so, too.
+    needs: tuple[str, ...] = ()
+    #: Whether its copies can be unloaded when their interpreter is closed: others have threads that may be in them still.
+    unloadable: bool = False
+
+
+TESTED = {
+    "numpy": Tested((2, 4), (2, 5), unloadable=True),
+    "scipy": Tested((1, 17), (1, 18), needs=("numpy",)),
+    "pandas": Tested((3, 0), (3, 1), needs=("numpy",)),
+}
 
 #: Words for the environment variable.
 _OFF = ("off", "0", "no", "false")
@@ -63,15 +82,15 @@ def enable(*packages: str, untested: bool = False) -> None:
     """
     if _interpreter_id() == 0:
         return
-    wanted = [name for name in _with_needs(packages) if not enabled.packages.get(name, False)]
+    wanted = [name for name in _with_needs(packages) if not enabled.get(name, False)]
     for name in wanted:
         if (why := _obstacle(name, untested)) is not None:
             raise IsolationError(f"{name} cannot be loaded in interpreter {_interpreter_id()}: {why}", name=name)
     for name in wanted:
         if untested and _untested(name) is not None:
             warnings.warn(f"{_untested(name)}; it may give wrong results or crash", RuntimeWarning, stacklevel=2)
-        enabled.packages[name] = True
-    enabled.install()
+        enabled[name] = True
+    install()
 
 
 def obstacle(*packages: str) -> str | None:
@@ -85,7 +104,7 @@ def obstacle(*packages: str) -> str | None:
 def status() -> IsolationStatus:
     """What is enabled in this interpreter, and what was loaded from copies."""
     modules = tuple(IsolatedModule(*copy) for copy in _copies())
-    packages = {name: _version(name) or "unknown" for name, is_decided in enabled.packages.items() if is_decided}
+    packages = {name: _version(name) or "unknown" for name, is_decided in enabled.items() if is_decided}
     return IsolationStatus(_interpreter_id(), packages, modules, sum(module.bytes for module in modules))
 
 
@@ -122,7 +141,7 @@ def _obstacles(name: str, untested: bool) -> Iterator[str]:
         yield "this interpreter shares the main one's GIL and memory; make one that does not, with crossbuf.interpreters.create"
     if name in _DENIED:
         yield f"{name} {_DENIED[name]}; nothing helps but a process of its own"
-    if _interpreter_id() != 0 and name in sys.modules and name not in enabled.packages:
+    if _interpreter_id() != 0 and name in sys.modules and name not in enabled:
         yield f"{name} is imported in this interpreter already; call enable before"
     if PathFinder.find_spec(name) is None:
         yield f"{name} is not found in sys.path {sys.path}"
@@ -168,5 +187,5 @@ def _has_glibc() -> bool:
 def decide(name: str) -> str | None:
     """Turns a package that is enabled on demand into one that is enabled, or says why not."""
     if (why := _obstacle(name, False)) is None:
-        enabled.packages[name] = True
+        enabled[name] = True
     return why

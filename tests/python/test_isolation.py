@@ -11,7 +11,7 @@ import pytest
 from on_a_thread import on_a_thread
 
 import crossbuf
-from crossbuf import isolation
+from crossbuf import _finders, isolation
 
 pytest.importorskip("numpy")
 from_313 = pytest.mark.skipif(sys.version_info < (3, 13), reason="isolation needs CPython 3.13")
@@ -48,6 +48,10 @@ assert status.bytes == sum(module.bytes for module in status.modules) > 5_000_00
 core = sys.modules["numpy._core._multiarray_umath"]
 assert core.__file__ == core.__spec__.origin == status.modules[0].path
 """)
+
+
+def test_what_workers_load_by_themselves_is_tested() -> None:
+    assert tuple(isolation.TESTED) == _finders.ON_DEMAND
 
 
 def test_the_main_interpreter_needs_nothing() -> None:

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,8 +22,9 @@ from .receivers import pss
 NAME = "startup"
 MEMORY, WITH_NUMPY = "memory of workers", "with NumPy"
 PLAIN, NUMPY, IMPORT = "start, do nothing, end", "start, import NumPy, end", "import numpy alone"
-BARE, SPAWNED, POOLED, PROCESS, CHILD = (
+BARE, BARE_APART, SPAWNED, POOLED, PROCESS, CHILD = (
     "bare interpreter",
+    "bare interpreter, new thread",
     "crossbuf.spawn",
     "crossbuf InterpreterPoolExecutor",
     "python -c",
@@ -37,6 +39,7 @@ def measure(run: Run) -> None:
         # A builtin: the module of any other function would have to be imported.
         plain: dict[str, Work] = {
             BARE: _bare,
+            BARE_APART: _bare_apart,
             SPAWNED: lambda: spawn(bool).join(),
             POOLED: lambda: _pooled(bool),
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
@@ -63,6 +66,13 @@ def _bare() -> None:
     """The least that CPython asks for an interpreter with its own GIL: on this thread, without any import."""
     with interpreters.create() as interpreter:
         interpreter.exec("pass")
+
+
+def _bare_apart() -> None:
+    """The same where all workers are. From 3.14 on it takes less than on the main thread, more so the more mappings the process has."""
+    thread = threading.Thread(target=_bare)
+    thread.start()
+    thread.join()
 
 
 def _pooled(call: Any) -> None:
