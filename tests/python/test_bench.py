@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from crossbuf.bench import serving
 from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
-from crossbuf.bench.routes.files import ReadyJoblibFile
+from crossbuf.bench.routes.files import Folder, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
 from crossbuf.bench.routes.multiprocess import Pipe, Queue
@@ -68,6 +69,20 @@ def test_a_folder_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(tmp_path)
     assert missing("somewhere") == "pip install somewhere"
     assert missing("something") == ""
+
+
+def test_the_folder_of_a_killed_benchmark_goes_with_the_next() -> None:
+    code = "from crossbuf.bench.routes.files import Folder; print(Folder().path, flush=True); input()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        path = Path(process.stdout.readline().strip())
+        (path / "0").write_bytes(b"elements")
+        Folder().remove()
+        assert (path / "0").exists(), "it is in use"
+        process.kill()
+    Folder().remove()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("route", [Pipe, ProcessCopied], ids=lambda route: route.name)

@@ -1,6 +1,8 @@
 """Routes through a file in shared memory that the receiver maps: pyarrow's IPC format, and joblib's memmap."""
 
+import fcntl
 import itertools
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,6 +10,38 @@ from typing import Any, ClassVar
 
 from .. import serving
 from .route import Piped, missing, plain
+
+_PARENT = Path("/dev/shm")
+_PREFIX = "crossbuf-bench-"
+
+
+class Folder:
+    """A folder that is gone with its benchmark: after a kill, with the next one. Whoever uses it has it locked."""
+
+    def __init__(self) -> None:
+        for other in _PARENT.glob(f"{_PREFIX}*"):
+            _remove_unless_locked(other)
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_PARENT))
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path)
+        os.close(self._lock)
+
+
+def _remove_unless_locked(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # another user's, or gone meanwhile
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)
 
 
 class _Files(Piped):
@@ -21,8 +55,8 @@ class _Files(Piped):
         return missing(cls.package)
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="crossbuf-bench-", dir="/dev/shm"))
-        self._names = (str(self._folder / str(number)) for number in itertools.count())
+        self._folder = Folder()
+        self._names = (str(self._folder.path / str(number)) for number in itertools.count())
         super().__init__()
 
     def write(self, array: Any, path: str) -> None:
@@ -45,7 +79,7 @@ class _Files(Piped):
 
     def close(self) -> None:
         super().close()
-        shutil.rmtree(self._folder)
+        self._folder.remove()
 
 
 class _New(_Files):
