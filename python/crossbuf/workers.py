@@ -104,7 +104,10 @@ class Worker[T]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        """Joins. When the block itself raised, the worker is waited for and the block's error is the one you see."""
+        """Joins. When the block itself raised, the worker is waited for and the block's error is the one you see.
+
+        A worker that waits for messages goes on for ever while their Sender is open: `with spawn(f, receiver), sender:` closes it first.
+        """
         if error is None:
             self.join()
         else:

@@ -279,6 +279,17 @@ class TestShutdown:
         assert gate.open(3) == 3
         pool.shutdown()
 
+    def test_while_an_argument_is_pickled(self) -> None:
+        pool = InterpreterPoolExecutor(1, numpy=False)
+
+        class Closing:
+            def __reduce__(self) -> tuple[object, ...]:
+                pool.shutdown()
+                return int, ()
+
+        with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
+            pool.submit(abs, Closing())
+
     def test_a_pool_that_nobody_has_ends_when_its_calls_have(self) -> None:
         pool = InterpreterPoolExecutor(2, "dropped", numpy=False)
         results = pool.map(work.slowly, range(10))

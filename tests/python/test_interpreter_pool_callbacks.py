@@ -126,6 +126,26 @@ class TestWaitingForAnotherCall:
         caller.join()
 
 
+def test_a_callback_of_a_cancelled_call_holds_no_lock() -> None:
+    seen: list[bool] = []
+
+    def look(future: Result) -> None:
+        other = threading.Thread(target=lambda: seen.append(future.cancelled()))
+        other.start()
+        other.join(20)
+        seen.append(other.is_alive())
+
+    sender, receiver = cb.channel()
+    with InterpreterPoolExecutor(1, numpy=False) as pool:
+        pool.submit(work.wait_for, receiver)
+        future = pool.submit(abs, -1)
+        future.add_done_callback(look)
+        assert future.cancel()
+        assert concurrent.futures.wait([future], 60).done == {future}
+        sender.send(1)
+    assert seen == [True, False]
+
+
 class TestShutdown:
     def test_waiting_for_the_end_of_its_pool_is_refused(self, pool) -> None:
         with pytest.raises(RuntimeError, match=r"cannot wait for the end of the pool.*use shutdown\(wait=False\)"):

@@ -347,6 +347,13 @@ def test_a_pool_that_is_shut_down_without_waiting(context: Any) -> None:
     assert [float(future.result(60).sum()) for future in futures] == [2.0 * MANY] * 5
 
 
+def test_a_pool_that_is_shut_down_without_waiting_within_its_block(context: Any) -> None:
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        futures = [pool.submit(work.plus, np.ones(MANY), 1) for _ in range(5)]
+        pool.shutdown(wait=False)
+    assert [float(future.result(60).sum()) for future in futures] == [2.0 * MANY] * 5
+
+
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_the_exit_waits_for_calls_and_is_silent(script, method: str) -> None:
     done = script(

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
+from concurrent.futures._base import CANCELLED
 from typing import TYPE_CHECKING
 
 from .._core import _hurry, _is_ending
@@ -41,9 +42,11 @@ class Future[T](concurrent.futures.Future[T]):
                 return self.cancelled()
             if self.serial is None or not self._calls.take_back(self.serial):
                 return False
-            super().cancel()
+            self._state = CANCELLED
+            self._condition.notify_all()
         # Nobody else will tell those who wait for several futures.
         self.set_running_or_notify_cancel()
+        self._invoke_callbacks()
         return True
 
     def running(self) -> bool:

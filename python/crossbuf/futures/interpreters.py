@@ -94,10 +94,7 @@ class InterpreterPoolExecutor(Executor):
         itself, as a function that no other interpreter can find, is raised by the future.
         """
         crew = self._crew
-        if crew.broken is not None:
-            raise BrokenInterpreterPool(str(crew.broken)) from crew.broken
-        if self._is_shut:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+        self._check_open()
         if _is_ending():
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         # The pool may have to start or to replace a worker.
@@ -106,9 +103,17 @@ class InterpreterPoolExecutor(Executor):
             order = self._writer.order(fn, args, kwargs)
             future = crew.calls.submit(order)
         except Exception as error:
+            # While an argument was pickled, another thread may have closed the pool.
+            self._check_open()
             return cast(_Future[T], crew.calls.refuse(error))
         crew.grow()
         return cast(_Future[T], future)
+
+    def _check_open(self) -> None:
+        if (broken := self._crew.broken) is not None:
+            raise BrokenInterpreterPool(str(broken)) from broken
+        if self._is_shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
 
     def map[T](
         self,

@@ -79,8 +79,10 @@ class ProcessPoolExecutor(concurrent.futures.ProcessPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """No more calls. Waits for those submitted, if `wait`; cancels those that are not about to be begun, if `cancel_futures`."""
+        # There is none any more after `shutdown(wait=False)`, though calls may still run.
+        is_over = self._executor_manager_thread is not None or not self._is_watched
         super().shutdown(wait, cancel_futures=cancel_futures)
-        if wait:
+        if wait and is_over:
             _clean_up(self._home, self._welcome)
 
 
