@@ -12,7 +12,7 @@ pub enum Error {
     /// The arena's budget, or its address space, has no room. Sizes are in bytes.
     #[error(
         "arena full: asked for {asked} bytes, {used} of {budget} bytes are in use and the largest free run has {largest}; \
-         release arrays or raise the budget"
+         release arrays, or take an arena of a larger budget"
     )]
     ArenaFull {
         /// What was asked for, rounded up to whole allocation units.
@@ -31,7 +31,7 @@ pub enum Error {
         arena: ArenaId,
     },
     /// The handle names a block that has been freed since, or an arena that is gone.
-    #[error("stale handle: {reason}; a handle does not keep its array alive, so hold the array while its handle travels")]
+    #[error("stale handle: {reason}; it keeps nothing alive: hold what it names until whoever gets it has opened it")]
     StaleHandle {
         /// What the handle named and what is there now.
         reason: String,

@@ -41,7 +41,7 @@ fn a_full_arena_is_an_error_with_figures_and_stays_usable() {
     let held = filled(&arena, 6 * MIB, 1).expect("room");
     let error = filled(&arena, 3 * MIB, 2).unwrap_err();
     assert_eq!(error, Error::ArenaFull { asked: 3 << 20, used: 6 << 20, budget: 8 << 20, largest: 2 << 20 });
-    assert!(error.is_full() && error.to_string().contains("release arrays or raise the budget"));
+    assert!(error.is_full() && error.to_string().contains("release arrays, or take an arena of a larger budget"));
     assert!(held.bytes().expect("contiguous").iter().all(|&byte| byte == 1));
     filled(&arena, 2 * MIB, 3).expect("the largest it promised");
     drop(held);

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
 
 from . import _by_value
+from .errors import NotShareable
 
 _NAMED = (FunctionType, BuiltinFunctionType, type)
 
@@ -14,7 +15,7 @@ def portable[F: Callable[..., object]](f: F, /) -> F:
     Callables that are not plain functions (partials, methods, instances) are left to the channel, which knows their parts.
     """
     if not callable(f):
-        raise TypeError(f"spawn needs a callable, not {type(f).__qualname__}")
+        raise TypeError(f"a callable is needed, not {f!r}")
     if isinstance(f, FunctionType) and not _by_value.has_name(f) and not _by_value.is_installed():
         if _by_value.in_importable_module(f):
             why = "there is nothing of that name in its module"
@@ -27,6 +28,11 @@ def portable[F: Callable[..., object]](f: F, /) -> F:
             "define it at the top level of a module, or install cloudpickle"
         )
     return f
+
+
+def explain(error: NotShareable, f: Callable[..., object], /) -> None:
+    """Adds to what was raised for the message of a call what its parts are."""
+    error.add_note(f"in the call of {f!r}: message[1] are its arguments, message[2] its keywords")
 
 
 def by_name(f: Callable[..., object], /) -> object:

@@ -15,7 +15,7 @@ class Progress:
         self._total = max(total, 1)
         self._done = 0
         self._shown = -1
-        self._visible = sys.stderr.isatty()
+        self._visible = sys.stderr is not None and sys.stderr.isatty()
 
     def advance(self, steps: int) -> None:
         self._done += steps

@@ -43,7 +43,7 @@ class Error(Exception):
 
 
 class ArenaFull(Error, MemoryError):
-    """The arena has no room for what was asked. Nothing was taken; release arrays or raise the budget."""
+    """The arena has no room for what was asked. Nothing was taken; release arrays, or take an `Arena` of a larger budget."""
 
 
 class ArenaClosed(Error):

@@ -34,9 +34,9 @@ from typing import Self, cast
 
 from . import _cautions, _main, _outcome, interpreters
 from ._core import Receiver, Sender, channel
-from ._function import by_name
+from ._function import by_name, explain
 from ._outcome import Outcome
-from .errors import Empty, Ended, WorkerError
+from .errors import Empty, Ended, NotShareable, WorkerError
 
 _numbers = itertools.count(1)
 
@@ -51,7 +51,11 @@ def spawn[T](f: Callable[..., T], /, *args: object, name: str | None = None) -> 
     sender, orders = channel()
     with sender:
         sender.send((_main.source(), list(sys.argv)))
-        sender.send((by_name(f), args))
+        try:
+            sender.send((by_name(f), args))
+        except NotShareable as error:
+            explain(error, f)
+            raise
     _main.answer_to_both_names()
     return Worker(orders, name or f"crossbuf-worker-{next(_numbers)}")
 
@@ -158,5 +162,5 @@ class _Run:
         if error is not None and not self._seen and not isinstance(error, SystemExit) and sys.stderr is not None:
             import traceback
 
-            print(f"crossbuf: worker {self.name!r} failed and nobody joined it:", file=sys.stderr)
+            print(f"crossbuf: worker {self.name!r} failed, and nobody has called join to see it:", file=sys.stderr)
             traceback.print_exception(error)

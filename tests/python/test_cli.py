@@ -1,7 +1,9 @@
 """The command line: the demo on real files, and the doctor."""
 
 import array
+import os
 import re
+import subprocess
 import sys
 
 import pytest
@@ -48,16 +50,68 @@ def test_npy_files_become_typed_arrays(child, tmp_path) -> None:
     done = run(child, "demo", "c.npy", "fortran.npy")
     assert (done.returncode, done.stderr) == (0, "")
     assert "c.npy: <f8 (3, 4), counted by the bytes of its elements" in done.stdout
-    assert "fortran.npy: <i2 (4, 3), " in done.stdout
+    assert "fortran.npy: <i2 (3, 4), " in done.stdout
     assert "2 files, 120 bytes" in done.stdout
 
 
 def test_what_cannot_be_done_is_one_line(child) -> None:
     done = run(child, "demo", "nowhere.txt")
     assert (done.returncode, done.stderr) == (1, "crossbuf demo: no such file: nowhere.txt\n")
+    done = run(child, "demo", "nowhere.txt", "/dev/null")
+    assert (done.returncode, done.stderr) == (1, "crossbuf demo: no such file: nowhere.txt; /dev/null is no regular file\n")
     done = run(child, "demo", "--workers", "1")
     assert (done.returncode, done.stderr) == (1, "crossbuf demo: --workers 1: sharing takes at least 2\n")
     assert run(child).returncode == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"no header", b"\x93NUMPY\x01\0v\0{"])
+def test_a_file_that_numpy_cannot_read_is_named(child, tmp_path, content: bytes) -> None:
+    pytest.importorskip("numpy")
+    (tmp_path / "bad.npy").write_bytes(content)
+    done = run(child, "demo", "bad.npy")
+    assert done.returncode == 1
+    assert re.fullmatch(r"crossbuf demo: bad\.npy: .+\n", done.stderr)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["demo", "some"], ["doctor"], ["--help"]])
+def test_whoever_reads_it_may_have_enough(tmp_path, arguments: list[str], unbuffered: str) -> None:
+    (tmp_path / "some").write_bytes(b"text")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "crossbuf", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert done.stderr == b""
+    assert done.returncode == 1 or arguments == ["--help"]  # argparse does not mind
+
+
+def test_without_a_standard_error(tmp_path) -> None:
+    (tmp_path / "some").write_bytes(b"text")
+    code = "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, '-m', 'crossbuf', 'demo', 'some'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 0
+    assert b"the plain pass agrees" in done.stdout
+
+
+def test_an_interrupted_demo_is_silent(child) -> None:
+    """The signal comes while workers send what they found."""
+    code = """
+import os, signal
+from crossbuf import cli
+from crossbuf.demo import exchange
+def interrupt(done):
+    def advance(self, steps):
+        done(self, steps)
+        if steps and self._label == "crossbuf":
+            os.kill(os.getpid(), signal.SIGINT)
+    return advance
+exchange.Progress.advance = interrupt(exchange.Progress.advance)
+raise SystemExit(cli.main(["demo"]))
+"""
+    done = child("-c", code)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_the_doctor_finds_this_machine_fit(child) -> None:

@@ -102,10 +102,11 @@ def test_names_have_1_to_64_bytes(publisher: Program, name: str, bad: str, why: 
             assert cb.connect(long).name == service.name == long
 
 
-def test_names_are_texts() -> None:
-    for call in (cb.publish, cb.connect):
-        with pytest.raises(TypeError):
-            call(7)  # type: ignore[operator]
+def test_names_are_texts(name: str) -> None:
+    with cb.publish(name) as service:
+        for call in (cb.publish, cb.connect, service.channel, lambda name: service.share(name, b"")):
+            with pytest.raises(TypeError, match=r"^name=7 is not a str$"):
+                call(7)
 
 
 def test_errors_say_what_there_is(publisher: Program, name: str) -> None:

@@ -3,6 +3,7 @@
 import functools
 import operator
 import pickle
+import re
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import crossbuf as cb
+from crossbuf.futures import InterpreterPoolExecutor
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -184,13 +186,25 @@ def test_a_function_that_workers_cannot_import_fails_in_join(tmp_path, monkeypat
 
 
 def test_what_cannot_be_ordered_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TypeError, match="spawn needs a callable, not int"):
+    with pytest.raises(TypeError, match="a callable is needed, not "):
         cb.spawn(3)  # type: ignore[arg-type]
     with pytest.raises((TypeError, pickle.PicklingError), match="lock"):
         cb.spawn(add, threading.Lock(), 1)
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
     with pytest.raises(TypeError, match=r"<lambda> cannot be found by another interpreter: .*install cloudpickle"):
         cb.spawn(lambda: 1)
+
+
+def test_an_error_of_an_argument_says_whose_it_is() -> None:
+    generator = (n for n in ())
+    with pytest.raises(cb.NotShareable) as ordered:
+        cb.spawn(add, generator, 1)
+    with pytest.raises(cb.NotShareable) as submitted, InterpreterPoolExecutor(1, numpy=False) as pool:
+        pool.submit(add, generator, 1).result()
+    for error in (ordered.value, submitted.value):
+        assert "message[1][0] cannot be sent" in str(error)
+        (note,) = error.__notes__
+        assert re.fullmatch(r"in the call of <function add at \S+>: message\[1\] are its arguments, message\[2\] its keywords", note)
 
 
 def test_lambdas_and_closures_travel_by_cloudpickle() -> None:
@@ -225,7 +239,7 @@ def test_a_failure_that_nobody_joins_is_printed(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
     del worker
     text = capsys.readouterr().err
-    assert "failed and nobody joined it" in text
+    assert "failed, and nobody has called join to see it" in text
     assert "LookupError: unseen" in text
 
 

@@ -1,6 +1,7 @@
 """The command `crossbuf`: each subcommand is a module of this package, imported when it is asked for."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,19 @@ from ..errors import Error
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit status."""
+    try:
+        try:
+            return _main(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read it, as `head` does, has enough. At exit Python flushes again, which would be an error again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="crossbuf", description="Arrays between Python interpreters, without copying them.")
     parser.add_argument("--version", action="version", version=f"crossbuf {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -29,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _run(options, " ".join(["crossbuf", *(sys.argv[1:] if arguments is None else arguments)]))
+    except BrokenPipeError:
+        raise
     except (Error, OSError, ValueError) as trouble:
         parser.exit(1, f"crossbuf {options.command}: {trouble}\n")
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ def run(names: Sequence[str], workers: int | None) -> int:
     print(f"{what}: {len(inputs):,} files, {moved:,} bytes, read into the arena in {seconds:.2f} s")
     for entry in inputs:
         if entry.array.dtype != "|u1":
-            print(f"  {entry.path.name}: {entry.array.dtype} {entry.array.shape}, counted by the bytes of its elements")
+            print(f"  {entry.path.name}: {entry.array.dtype} {entry.shape}, counted by the bytes of its elements")
 
     arrays = [entry.array for entry in inputs]
     copied = statistics().copied

@@ -16,6 +16,8 @@ class Input(NamedTuple):
 
     path: Path
     array: Array
+    #: Of the ndarray in the file; for other files, of its bytes.
+    shape: tuple[int, ...]
 
     @property
     def data(self) -> bytes:
@@ -27,9 +29,8 @@ def choose(names: Sequence[str]) -> tuple[str, list[Path]]:
     """What to call the input, and its files: those named, or the standard library's sources."""
     if names:
         paths = [Path(name) for name in names]
-        missing = [str(path) for path in paths if not path.is_file()]
-        if missing:
-            raise ValueError(f"no such file: {', '.join(missing)}")
+        if wrong := [path for path in paths if not path.is_file()]:
+            raise ValueError("; ".join(f"{path} is no regular file" if path.exists() else f"no such file: {path}" for path in wrong))
         return "the files named", paths
     library = Path(sysconfig.get_path("stdlib"))
     paths = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)
@@ -41,10 +42,10 @@ def choose(names: Sequence[str]) -> tuple[str, list[Path]]:
 def load(paths: Sequence[Path]) -> Iterator[Input]:
     """Puts each file into the arena."""
     for path in paths:
-        yield Input(path, _load_npy(path) if path.suffix == ".npy" and numpy_version() else _load_bytes(path))
+        yield _load_npy(path) if path.suffix == ".npy" and numpy_version() else _load_bytes(path)
 
 
-def _load_bytes(path: Path) -> Array:
+def _load_bytes(path: Path) -> Input:
     """The kernel copies the file into the arena; nothing else does."""
     with path.open("rb", buffering=0) as file:
         size = path.stat().st_size
@@ -56,15 +57,18 @@ def _load_bytes(path: Path) -> Array:
                 if not got:
                     raise ValueError(f"{path} has {done} bytes, but {size} when it was opened")
                 done += got
-        return draft.freeze()
+        return Input(path, draft.freeze(), (size,))
 
 
-def _load_npy(path: Path) -> Array:
+def _load_npy(path: Path) -> Input:
     import numpy as np
 
-    array = np.load(path, allow_pickle=False)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: {error}") from error
     # Workers read the memory in its order, so a Fortran array is handed over as its transpose.
-    return share(array if array.flags.c_contiguous else array.T)
+    return Input(path, share(array if array.flags.c_contiguous else array.T), array.shape)
 
 
 def numpy_version() -> str | None:

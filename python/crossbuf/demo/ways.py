@@ -13,9 +13,11 @@ import pickle
 import queue
 import sys
 from collections.abc import Buffer, Iterable, Iterator
+from contextlib import suppress
 from typing import Protocol, cast
 
 from .._core import Array, Receiver, Sender, channel, empty
+from ..errors import Broken
 from ..workers import Worker, spawn
 from .counting import count
 
@@ -144,20 +146,22 @@ if sys.version_info >= (3, 14):
 
 
 def _serve_shared(tasks: Receiver, results: Sender, probe: Array) -> None:
-    results.send(probe.address)
-    for rows in _counted(tasks):
-        draft = empty((len(rows), len(rows[0])), "i8")
-        with memoryview(draft) as cells:
-            for line, row in enumerate(rows):
-                for column, value in enumerate(row):
-                    cells[line, column] = value
-        results.send(draft.freeze())
+    with suppress(Broken):  # the demo was interrupted
+        results.send(probe.address)
+        for rows in _counted(tasks):
+            draft = empty((len(rows), len(rows[0])), "i8")
+            with memoryview(draft) as cells:
+                for line, row in enumerate(rows):
+                    for column, value in enumerate(row):
+                        cells[line, column] = value
+            results.send(draft.freeze())
 
 
 def _serve_pickled(tasks: Receiver, results: Sender) -> None:
-    results.send(None)
-    for rows in _counted(map(pickle.loads, tasks)):
-        results.send(pickle.dumps(rows, protocol=5))
+    with suppress(Broken):  # the demo was interrupted
+        results.send(None)
+        for rows in _counted(map(pickle.loads, tasks)):
+            results.send(pickle.dumps(rows, protocol=5))
 
 
 def _counted(tasks: Iterable[tuple[int, Buffer]]) -> Iterator[list[Row]]:

@@ -34,8 +34,9 @@ from typing import Any, Literal, cast
 
 from .. import _cautions, _main
 from .._core import Arena, _is_ending
-from .._function import by_name
+from .._function import by_name, explain
 from .._worker import Order
+from ..errors import NotShareable
 from . import _arguments
 from ._broken import BrokenInterpreterPool as BrokenInterpreterPool
 from ._calls import Calls
@@ -105,6 +106,8 @@ class InterpreterPoolExecutor(Executor):
         except Exception as error:
             # While an argument was pickled, another thread may have closed the pool.
             self._check_open()
+            if isinstance(error, NotShareable):
+                explain(error, fn)
             return cast(_Future[T], crew.calls.refuse(error))
         crew.grow()
         return cast(_Future[T], future)

@@ -132,6 +132,14 @@ impl Owned {
 }
 
 impl<'a> Borrowed<'a> {
+    /// The text of the argument `name`. Errors as `as_str`, in words of the argument.
+    pub(in crate::cpython) fn text_argument(self, py: Attached<'_>, name: &str) -> PyResult<&'a str> {
+        if !self.is_str() {
+            return Err(Raised::type_error(py, &format!("{name}={} is not a str", self.describe(py))));
+        }
+        self.as_str(py)
+    }
+
     /// Errors with TypeError unless it is a str, UnicodeEncodeError where it has lone surrogates.
     pub(in crate::cpython) fn as_str(self, py: Attached<'_>) -> PyResult<&'a str> {
         let mut len = 0;

@@ -46,7 +46,7 @@ getters! {
 pub(in crate::cpython) fn connect(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
     const SIGNATURE: Signature<1> = Signature { function: "connect", names: ["name"], required: 1, positional: 1 };
     let [name] = arguments.bind(py, &SIGNATURE)?;
-    let name = name.expect("bind checks what is required").as_str(py)?;
+    let name = name.expect("bind checks what is required").text_argument(py, "name")?;
     let mut dialling = detach(py, || process::dial(name)).map_err(|error| state.errors.raise(py, &error))?;
     let connection = waiting::attend(py, state, |patience| dialling.wait(patience))?;
     // SAFETY: `class` made it for this value.
@@ -56,7 +56,7 @@ pub(in crate::cpython) fn connect(state: &State, py: Attached<'_>, arguments: Ar
 /// What is published under a name.
 fn find(this: Me<'_>, py: Attached<'_>, thing: Thing, name: Borrowed<'_>) -> PyResult<Owned> {
     let state = State::of(py, this)?;
-    let (connection, name) = (this.value(), name.as_str(py)?);
+    let (connection, name) = (this.value(), name.text_argument(py, "name")?);
     let asked = detach(py, || connection.begin_find(thing, name)).map_err(|error| state.errors.raise(py, &error))?;
     waiting::answer(py, state, asked)?.into_python(py, state)
 }

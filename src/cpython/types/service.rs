@@ -47,7 +47,7 @@ getters! {
 pub(in crate::cpython) fn publish(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
     const SIGNATURE: Signature<2> = Signature { function: "publish", names: ["name", "arena"], required: 1, positional: 1 };
     let [name, arena] = arguments.bind(py, &SIGNATURE)?;
-    let name = name.expect("bind checks what is required").as_str(py)?;
+    let name = name.expect("bind checks what is required").text_argument(py, "name")?;
     let arena = arena.filter(|arena| !arena.is_none()).map(|arena| arena::chosen(py, state, Some(arena))).transpose()?;
     let service = detach(py, || process::publish(name, arena.as_ref())).map_err(|error| state.errors.raise(py, &error))?;
     // SAFETY: `class` made it for this value.
@@ -58,7 +58,7 @@ fn channel(this: Me<'_>, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult
     const SIGNATURE: Signature<2> = Signature { function: "channel", names: ["name", "capacity"], required: 1, positional: 2 };
     let [name, capacity] = arguments.bind(py, &SIGNATURE)?;
     let state = State::of(py, this)?;
-    let name = name.expect("bind checks what is required").as_str(py)?;
+    let name = name.expect("bind checks what is required").text_argument(py, "name")?;
     let capacity = ends::capacity_from_python(py, capacity)?;
     let service = this.value();
     let made = detach(py, || service.channel(name, capacity)).map_err(|error| state.errors.raise(py, &error))?;
@@ -69,7 +69,7 @@ fn share(this: Me<'_>, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<O
     const SIGNATURE: Signature<2> = Signature { function: "share", names: ["name", "object"], required: 2, positional: 2 };
     let [name, object] = arguments.bind(py, &SIGNATURE)?;
     let state = State::of(py, this)?;
-    let name = name.expect("bind checks what is required").as_str(py)?;
+    let name = name.expect("bind checks what is required").text_argument(py, "name")?;
     let service = this.value();
     let arena = service.arena().map_err(|error| state.errors.raise(py, &error))?;
     let shared = intake::share(py, state, object.expect("bind checks what is required"), &arena)?;
