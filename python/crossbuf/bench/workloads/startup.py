@@ -1,10 +1,9 @@
 """What a worker costs to begin with: time until it has done nothing and is gone, with NumPy and without, and the memory while it waits."""
 
-import inspect
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +11,8 @@ from ... import _core, interpreters, isolation
 from ..._progress import Progress
 from ...futures import InterpreterPoolExecutor
 from ...workers import spawn
-from .. import workers
+from .. import apart, workers
 from ..record import Series
-from ..routes.route import PROCESSES
 from ..run import Run
 from ..sampling import Samples, Work, in_turns
 from .receivers import pss
@@ -22,20 +20,22 @@ from .receivers import pss
 NAME = "startup"
 MEMORY, WITH_NUMPY = "memory of workers", "with NumPy"
 PLAIN, NUMPY, IMPORT = "start, do nothing, end", "start, import NumPy, end", "import numpy alone"
-BARE, BARE_APART, SPAWNED, POOLED, PROCESS, CHILD = (
+BARE, BARE_APART, SPAWNED, POOLED, PROCESS, CHILD, FORKED = (
     "bare interpreter",
     "bare interpreter, new thread",
     "crossbuf.spawn",
     "crossbuf InterpreterPoolExecutor",
     "python -c",
     "mp.Process, spawn",
+    "mp.Process, forkserver with NumPy",
 )
 _WORKERS = 4
 
 
 def measure(run: Run) -> None:
     """Appends the series of both workloads."""
-    with Progress(NAME, 4) as progress:
+    isolated = isolation.obstacle("numpy") is None
+    with Progress(NAME, 4) as progress, apart.Starter("spawn") as spawning, apart.Starter("forkserver") as forking:
         # A builtin: the module of any other function would have to be imported.
         plain: dict[str, Work] = {
             BARE: _bare,
@@ -43,14 +43,15 @@ def measure(run: Run) -> None:
             SPAWNED: lambda: spawn(bool).join(),
             POOLED: lambda: _pooled(bool),
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
-            CHILD: lambda: _child(bool),
+            CHILD: lambda: spawning.run("pass"),
+            FORKED: lambda: forking.run("pass"),
         }
         run.add(NAME, PLAIN, in_turns(plain, run.effort(8, most=40), batches=False))
         progress.advance(1)
-        isolated = isolation.obstacle("numpy") is None
         numpy: dict[str, Work] = {
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "import numpy"]),
-            CHILD: lambda: _child(workers.seconds_of_import),
+            CHILD: lambda: spawning.run("import numpy"),
+            FORKED: lambda: forking.run("import numpy"),
         }
         if isolated:
             numpy |= {SPAWNED: lambda: spawn(workers.seconds_of_import).join(), POOLED: lambda: _pooled(workers.seconds_of_import)}
@@ -80,21 +81,10 @@ def _pooled(call: Any) -> None:
         pool.submit(call).result()
 
 
-def _child(call: Any) -> None:
-    process = PROCESSES.Process(target=call)
-    process.start()
-    process.join()
-
-
-def _alone(function: Callable[[], object], end: str) -> list[str]:
-    """The command of a process that calls a function, without anything of crossbuf, and then does what `end` says."""
-    return [sys.executable, "-c", f"{inspect.getsource(function)}\nresult = {function.__name__}()\n{end}"]
-
-
 def _imports(run: Run, isolated: bool) -> None:
     """By the worker's own clock."""
     samples: dict[str, list[float]] = {PROCESS: [], SPAWNED: []} if isolated else {PROCESS: []}
-    command = _alone(workers.seconds_of_import, "print(result)")
+    command = apart.command(workers.seconds_of_import, "print(result)")
     for _ in run.effort(6, most=30).rounds():
         samples[PROCESS].append(float(subprocess.check_output(command)))
         if isolated:
@@ -132,7 +122,7 @@ def _interpreters() -> Iterator[None]:
 
 @contextmanager
 def _processes() -> Iterator[list[int]]:
-    command = _alone(workers.compute, "print(flush=True); input()")
+    command = apart.command(workers.compute, "print(flush=True); input()")
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(_WORKERS)]
     try:
         for process in processes:
