@@ -5,7 +5,12 @@ from pathlib import Path
 import puppets
 import pytest
 
-from crossbuf.bench import apart
+from crossbuf import isolation, spawn
+from crossbuf.bench import apart, workers
+from crossbuf.bench.record import Record
+from crossbuf.bench.run import Run
+from crossbuf.bench.sampling import Effort
+from crossbuf.bench.workloads import memory, startup
 
 
 @pytest.mark.parametrize(("method", "loaded"), [("spawn", False), ("forkserver", True)])
@@ -30,3 +35,32 @@ def test_a_forkserver_ends_with_its_starter(tmp_path: Path) -> None:
         server = int((tmp_path / "server").read_text())
         assert Path(f"/proc/{server}").exists()
     puppets.until(lambda: not Path(f"/proc/{server}").exists(), "it is gone")
+
+
+@pytest.mark.skipif(isolation.obstacle("numpy") is not None, reason="interpreters of their own cannot load NumPy here")
+def test_memory_of_workers_does_not_depend_on_what_ran_before() -> None:
+    crew = [spawn(workers.compute) for _ in range(6)]
+    for worker in crew:
+        worker.join()
+    used_again = memory.interpreters()
+    assert memory.measured(memory.interpreters) > 1.1 * used_again
+
+
+def test_workers_of_a_forkserver_share_memory() -> None:
+    assert 1 << 20 < memory.measured(memory.forked) < 0.9 * memory.measured(memory.processes)
+
+
+def test_memory_that_cannot_be_measured_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> float:
+        raise EOFError("one has ended")
+
+    monkeypatch.setattr(memory, "measured", lambda kind: kind())
+    monkeypatch.setattr(memory, "processes", fails)
+    monkeypatch.setattr(memory, "forked", lambda: 2e6)
+    run = Run(Record({}), quick=True)
+    monkeypatch.setattr(run, "effort", lambda *_, **__: Effort(0, least=2))
+    startup._memory(run, isolated=False)
+    assert [(series.route, series.samples, series.unit, series.note) for series in run.record.of(startup.MEMORY)] == [
+        (startup.PROCESS, [], "B", "it ended early: EOFError: one has ended"),
+        (startup.FORKED, [2e6, 2e6], "B", ""),
+    ]

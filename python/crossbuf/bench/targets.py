@@ -121,9 +121,10 @@ def _workers() -> Iterator[Target]:
     yield Target("start, use and end a pool's worker", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE, 1.1)
     yield Target("the same against one on a thread", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE_APART, None)
     yield Target("start, import NumPy, end", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.PROCESS, None)
-    yield Target("the same against a forkserver with NumPy", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.FORKED, None)
+    yield Target("start, import NumPy, end, against a forkserver", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("import numpy in a worker", startup.NAME, startup.IMPORT, startup.SPAWNED, startup.PROCESS, 1.2)
     yield Target("memory of a worker with NumPy", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.PROCESS, 1.0)
+    yield Target("memory of a worker, against a forkserver's", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("the demo's job", job.NAME, job.CASE, ways.Shared.title, ways.Pickled.title, None)
 
 

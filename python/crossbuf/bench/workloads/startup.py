@@ -3,19 +3,16 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from ... import _core, interpreters, isolation
+from ... import interpreters, isolation
 from ..._progress import Progress
 from ...futures import InterpreterPoolExecutor
 from ...workers import spawn
 from .. import apart, workers
-from ..record import Series
 from ..run import Run
-from ..sampling import Samples, Work, in_turns
-from .receivers import pss
+from ..sampling import Samples, Troubles, Work, in_turns
+from . import memory
 
 NAME = "startup"
 MEMORY, WITH_NUMPY = "memory of workers", "with NumPy"
@@ -29,7 +26,6 @@ BARE, BARE_APART, SPAWNED, POOLED, PROCESS, CHILD, FORKED = (
     "mp.Process, spawn",
     "mp.Process, forkserver with NumPy",
 )
-_WORKERS = 4
 
 
 def measure(run: Run) -> None:
@@ -93,42 +89,12 @@ def _imports(run: Run, isolated: bool) -> None:
 
 
 def _memory(run: Run, isolated: bool) -> None:
-    """What each of several idle workers adds to the machine's memory, after it has computed a little."""
-    series = []
-    if isolated:
-        before = pss("self")
-        with _interpreters():
-            series.append(Series(MEMORY, WITH_NUMPY, SPAWNED, [(pss("self") - before) / _WORKERS], "B"))
-    with _processes() as processes:
-        series.append(Series(MEMORY, WITH_NUMPY, PROCESS, [pss(str(process)) for process in processes], "B"))
-    run.record.series.extend(series)
-
-
-@contextmanager
-def _interpreters() -> Iterator[None]:
-    go, wait = _core.channel()
-    ready, count = _core.channel()
-    crew = [spawn(workers.idle, ready, wait) for _ in range(_WORKERS)]
-    for _ in crew:
-        count.recv()
-    try:
-        yield
-    finally:
-        go.close()
-        wait.close()
-        for worker in crew:
-            worker.join()
-
-
-@contextmanager
-def _processes() -> Iterator[list[int]]:
-    command = apart.command(workers.compute, "print(flush=True); input()")
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(_WORKERS)]
-    try:
-        for process in processes:
-            assert process.stdout is not None
-            process.stdout.readline()
-        yield [process.pid for process in processes]
-    finally:
-        for process in processes:
-            process.communicate("\n")
+    kinds = {SPAWNED: memory.interpreters} if isolated else {}
+    kinds |= {PROCESS: memory.processes, FORKED: memory.forked}
+    samples: dict[str, list[float]] = {name: [] for name in kinds}
+    troubles = Troubles[str]()
+    for _ in run.effort(8, most=5, least=3).rounds():
+        for name, kind in troubles.spared(kinds):
+            with troubles.noted(name):
+                samples[name].append(memory.measured(kind))
+    run.add(MEMORY, WITH_NUMPY, {name: Samples(held, 1, troubles.get(name)) for name, held in samples.items()}, unit="B")
