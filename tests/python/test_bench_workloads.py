@@ -1,5 +1,6 @@
 """Workloads of the benchmark measure what their names say."""
 
+import threading
 from pathlib import Path
 
 import puppets
@@ -9,7 +10,8 @@ from crossbuf import isolation, spawn
 from crossbuf.bench import apart, workers
 from crossbuf.bench.record import Record
 from crossbuf.bench.run import Run
-from crossbuf.bench.sampling import Effort
+from crossbuf.bench.sampling import Effort, Samples, Work
+from crossbuf.bench.targets import TARGETS, ratios
 from crossbuf.bench.workloads import memory, startup
 
 
@@ -37,7 +39,10 @@ def test_a_forkserver_ends_with_its_starter(tmp_path: Path) -> None:
     puppets.until(lambda: not Path(f"/proc/{server}").exists(), "it is gone")
 
 
-@pytest.mark.skipif(isolation.obstacle("numpy") is not None, reason="interpreters of their own cannot load NumPy here")
+isolated = pytest.mark.skipif(isolation.obstacle("numpy") is not None, reason="interpreters of their own cannot load NumPy here")
+
+
+@isolated
 def test_memory_of_workers_does_not_depend_on_what_ran_before() -> None:
     crew = [spawn(workers.compute) for _ in range(6)]
     for worker in crew:
@@ -64,3 +69,21 @@ def test_memory_that_cannot_be_measured_is_noted(monkeypatch: pytest.MonkeyPatch
         (startup.PROCESS, [], "B", "it ended early: EOFError: one has ended"),
         (startup.FORKED, [2e6, 2e6], "B", ""),
     ]
+
+
+@isolated
+def test_every_target_of_startup_is_measured_and_its_bare_interpreter_is_not_on_the_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, bare = [], startup._bare
+    monkeypatch.setattr(startup, "_bare", lambda: (places.append(threading.current_thread() is threading.main_thread()), bare()))
+    works: dict[str, Work] = {}
+    monkeypatch.setattr(startup, "in_turns", lambda given, *_, **__: works.update(given) or {name: Samples([1.0], 1) for name in given})
+    monkeypatch.setattr(memory, "measured", lambda kind: 1e6)
+    run = Run(Record({}), quick=True)
+    monkeypatch.setattr(run, "effort", lambda *_, **__: Effort(0, least=1))
+    startup.measure(run)
+    works[startup.BARE]()
+    assert places == [False]
+    named = {ratio.target for ratio in ratios(run.record)}
+    assert [target for target in TARGETS if target.workload in (startup.NAME, startup.MEMORY) and target not in named] == []
+    [pooled] = [target for target in named if target.ours == startup.POOLED]
+    assert (pooled.theirs, pooled.bound) == (startup.BARE, 1.1)

@@ -119,7 +119,6 @@ def _workers() -> Iterator[Target]:
     yield Target("two workers, small NumPy calls in each", name, executors.SMALL, ours, ours, 1.053, executors.SMALL_ONE)
     yield Target("small NumPy calls in two workers", name, executors.SMALL, ours, executors.PROCESS_POOL, 1.05)
     yield Target("start, use and end a pool's worker", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE, 1.1)
-    yield Target("the same against one on a thread", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE_APART, None)
     yield Target("start, import NumPy, end", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.PROCESS, None)
     yield Target("start, import NumPy, end, against a forkserver", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("import numpy in a worker", startup.NAME, startup.IMPORT, startup.SPAWNED, startup.PROCESS, 1.2)

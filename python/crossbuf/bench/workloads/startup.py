@@ -17,9 +17,9 @@ from . import memory
 NAME = "startup"
 MEMORY, WITH_NUMPY = "memory of workers", "with NumPy"
 PLAIN, NUMPY, IMPORT = "start, do nothing, end", "start, import NumPy, end", "import numpy alone"
-BARE, BARE_APART, SPAWNED, POOLED, PROCESS, CHILD, FORKED = (
+BARE, BARE_ON_MAIN, SPAWNED, POOLED, PROCESS, CHILD, FORKED = (
     "bare interpreter",
-    "bare interpreter, new thread",
+    "bare interpreter, main thread",
     "crossbuf.spawn",
     "crossbuf InterpreterPoolExecutor",
     "python -c",
@@ -34,8 +34,8 @@ def measure(run: Run) -> None:
     with Progress(NAME, 4) as progress, apart.Starter("spawn") as spawning, apart.Starter("forkserver") as forking:
         # A builtin: the module of any other function would have to be imported.
         plain: dict[str, Work] = {
-            BARE: _bare,
-            BARE_APART: _bare_apart,
+            BARE: _bare_apart,
+            BARE_ON_MAIN: _bare,
             SPAWNED: lambda: spawn(bool).join(),
             POOLED: lambda: _pooled(bool),
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
@@ -60,13 +60,13 @@ def measure(run: Run) -> None:
 
 
 def _bare() -> None:
-    """The least that CPython asks for an interpreter with its own GIL: on this thread, without any import."""
+    """The least that CPython asks for an interpreter with its own GIL: without any import."""
     with interpreters.create() as interpreter:
         interpreter.exec("pass")
 
 
 def _bare_apart() -> None:
-    """The same where all workers are. From 3.14 on it takes less than on the main thread, more so the more mappings the process has."""
+    """The same on a thread of its own, as all workers are. On the main one, from 3.14 on, its time grows with the process's mappings."""
     thread = threading.Thread(target=_bare)
     thread.start()
     thread.join()
