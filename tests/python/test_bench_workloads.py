@@ -12,7 +12,7 @@ from crossbuf.bench.record import Record
 from crossbuf.bench.run import Run
 from crossbuf.bench.sampling import Effort, Samples, Work
 from crossbuf.bench.targets import TARGETS, ratios
-from crossbuf.bench.workloads import memory, startup
+from crossbuf.bench.workloads import memory, messages, startup
 
 
 @pytest.mark.parametrize(("method", "loaded"), [("spawn", False), ("forkserver", True)])
@@ -87,3 +87,18 @@ def test_every_target_of_startup_is_measured_and_its_bare_interpreter_is_not_on_
     assert [target for target in TARGETS if target.workload in (startup.NAME, startup.MEMORY) and target not in named] == []
     [pooled] = [target for target in named if target.ours == startup.POOLED]
     assert (pooled.theirs, pooled.bound) == (startup.BARE, 1.1)
+
+
+def test_allocating_is_timed_as_users_call_it_beside_the_allocator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    works: dict[str, Work] = {}
+
+    def in_turns(given: dict[str, Work], effort: Effort) -> dict[str, Samples]:
+        works.update(given)
+        return {name: Samples([float(messages._BLOCKS)], 2) for name in given}
+
+    monkeypatch.setattr(messages, "in_turns", in_turns)
+    measured = messages._allocating(Effort(0))
+    assert measured.pop(messages.ALLOCATOR) == Samples([1.0], 2 * messages._BLOCKS)
+    made = [works[name]() for name in measured]
+    assert [type(block).__name__ for block in made] == ["Draft", "bytearray", "ndarray"]
+    assert [memoryview(block).nbytes for block in made] == [800] * 3

@@ -65,6 +65,7 @@ def _copying() -> Iterator[Target]:
 def _messages() -> Iterator[Target]:
     ours, pickle = messages.OURS, messages.PICKLE
     yield Target("allocate and free 800 B", messages.NAME, messages.BLOCKS, ours, messages.BYTEARRAY, None)
+    yield Target("the same against np.empty", messages.NAME, messages.BLOCKS, ours, messages.NDARRAY, None)
     yield Target("share 800 B", messages.NAME, messages.SHARE, ours, messages.COPY, None)
     yield Target("Array.numpy()", messages.NAME, messages.VIEW, ours, messages.NDARRAY_VIEW, None)
     yield Target("send and receive an Array", messages.NAME, messages.ARRAY, ours, messages.QUEUE, 0.5)
