@@ -65,6 +65,7 @@ def _copying() -> Iterator[Target]:
 def _messages() -> Iterator[Target]:
     ours, pickle = messages.OURS, messages.PICKLE
     yield Target("allocate and free 800 B", messages.NAME, messages.BLOCKS, ours, messages.BYTEARRAY, None)
+    yield Target("the same against np.empty", messages.NAME, messages.BLOCKS, ours, messages.NDARRAY, None)
     yield Target("share 800 B", messages.NAME, messages.SHARE, ours, messages.COPY, None)
     yield Target("Array.numpy()", messages.NAME, messages.VIEW, ours, messages.NDARRAY_VIEW, None)
     yield Target("send and receive an Array", messages.NAME, messages.ARRAY, ours, messages.QUEUE, 0.5)
@@ -119,10 +120,11 @@ def _workers() -> Iterator[Target]:
     yield Target("two workers, small NumPy calls in each", name, executors.SMALL, ours, ours, 1.053, executors.SMALL_ONE)
     yield Target("small NumPy calls in two workers", name, executors.SMALL, ours, executors.PROCESS_POOL, 1.05)
     yield Target("start, use and end a pool's worker", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE, 1.1)
-    yield Target("the same against one on a thread", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE_APART, None)
     yield Target("start, import NumPy, end", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.PROCESS, None)
+    yield Target("start, import NumPy, end, against a forkserver", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("import numpy in a worker", startup.NAME, startup.IMPORT, startup.SPAWNED, startup.PROCESS, 1.2)
     yield Target("memory of a worker with NumPy", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.PROCESS, 1.0)
+    yield Target("memory of a worker, against a forkserver's", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("the demo's job", job.NAME, job.CASE, ways.Shared.title, ways.Pickled.title, None)
 
 

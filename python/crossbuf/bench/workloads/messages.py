@@ -9,14 +9,16 @@ from ... import _core
 from ..._progress import Progress
 from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
-from ..sampling import Samples, Work, in_turns
+from ..sampling import Effort, Samples, Work, in_turns
 
 NAME = "messages"
 OURS, PICKLE, OUT_OF_BAND, QUEUE = "crossbuf", "pickle 5, in band", "pickle 5, out of band", "stdlib queue, memoryview"
 BLOCKS, SHARE, VIEW, ARRAY = "allocate and free 800 B", "share 800 B", "Array.numpy()", "send and receive an Array"
 TUPLE, TUPLE_SHARED = '(1, "x", ndarray)', '(1, "x", shared ndarray)'
 DICT, DICT_SHARED = "dict of 1000 ndarrays", "dict of 1000 shared ndarrays"
-BYTEARRAY, COPY, NDARRAY_VIEW = "bytearray(800)", "ndarray.copy", "ndarray.view"
+BYTEARRAY, NDARRAY, COPY, NDARRAY_VIEW = "bytearray(800)", "np.empty", "ndarray.copy", "ndarray.view"
+#: A floor: a loop without Python.
+ALLOCATOR = "bare allocator, in Rust"
 _BLOCKS = 20_000
 
 
@@ -36,12 +38,26 @@ def measure(run: Run) -> None:
     }
     with Progress(NAME, len(cases) + 1) as progress:
         effort = run.effort(2)
-        blocks = Samples([_core._floor_blocks(_BLOCKS, 800) / _BLOCKS for _ in effort.rounds()], _BLOCKS)
-        run.add(NAME, BLOCKS, {OURS: blocks} | in_turns({BYTEARRAY: lambda: bytearray(800)}, effort))
+        run.add(NAME, BLOCKS, _allocating(effort))
         progress.advance(1)
         for case, works in cases.items():
             run.add(NAME, case, in_turns(works, effort))
             progress.advance(1)
+
+
+def _allocating(effort: Effort) -> dict[str, Samples]:
+    """What a user can call, and what dies at once."""
+    measured = in_turns(
+        {
+            OURS: lambda: _core.empty(800, "u1"),
+            BYTEARRAY: lambda: bytearray(800),
+            NDARRAY: lambda: np.empty(800, "u1"),
+            ALLOCATOR: lambda: _core._floor_blocks(_BLOCKS, 800),
+        },
+        effort,
+    )
+    loops = measured[ALLOCATOR]
+    return measured | {ALLOCATOR: loops._replace(values=[seconds / _BLOCKS for seconds in loops.values], number=_BLOCKS * loops.number)}
 
 
 def _passing(message: Any) -> Work:

@@ -1,56 +1,54 @@
 """What a worker costs to begin with: time until it has done nothing and is gone, with NumPy and without, and the memory while it waits."""
 
-import inspect
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from ... import _core, interpreters, isolation
+from ... import interpreters, isolation
 from ..._progress import Progress
 from ...futures import InterpreterPoolExecutor
 from ...workers import spawn
-from .. import workers
-from ..record import Series
-from ..routes.route import PROCESSES
+from .. import apart, workers
 from ..run import Run
-from ..sampling import Samples, Work, in_turns
-from .receivers import pss
+from ..sampling import Samples, Troubles, Work, in_turns
+from . import memory
 
 NAME = "startup"
 MEMORY, WITH_NUMPY = "memory of workers", "with NumPy"
 PLAIN, NUMPY, IMPORT = "start, do nothing, end", "start, import NumPy, end", "import numpy alone"
-BARE, BARE_APART, SPAWNED, POOLED, PROCESS, CHILD = (
+BARE, BARE_ON_MAIN, SPAWNED, POOLED, PROCESS, CHILD, FORKED = (
     "bare interpreter",
-    "bare interpreter, new thread",
+    "bare interpreter, main thread",
     "crossbuf.spawn",
     "crossbuf InterpreterPoolExecutor",
     "python -c",
     "mp.Process, spawn",
+    "mp.Process, forkserver with NumPy",
 )
-_WORKERS = 4
 
 
 def measure(run: Run) -> None:
     """Appends the series of both workloads."""
-    with Progress(NAME, 4) as progress:
-        # A builtin: the module of any other function would have to be imported.
+    isolated = isolation.obstacle("numpy") is None
+    with Progress(NAME, 4) as progress, apart.Starter("spawn") as spawning, apart.Starter("forkserver") as forking:
+        # A builtin: the module of any other function would have to be imported. Who comes after a process finds caches colder: the two that
+        # are compared stand side by side, and neither is first.
         plain: dict[str, Work] = {
-            BARE: _bare,
-            BARE_APART: _bare_apart,
             SPAWNED: lambda: spawn(bool).join(),
             POOLED: lambda: _pooled(bool),
+            BARE: _bare_apart,
+            BARE_ON_MAIN: _bare,
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
-            CHILD: lambda: _child(bool),
+            CHILD: lambda: spawning.run("pass"),
+            FORKED: lambda: forking.run("pass"),
         }
         run.add(NAME, PLAIN, in_turns(plain, run.effort(8, most=40), batches=False))
         progress.advance(1)
-        isolated = isolation.obstacle("numpy") is None
         numpy: dict[str, Work] = {
             PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "import numpy"]),
-            CHILD: lambda: _child(workers.seconds_of_import),
+            CHILD: lambda: spawning.run("import numpy"),
+            FORKED: lambda: forking.run("import numpy"),
         }
         if isolated:
             numpy |= {SPAWNED: lambda: spawn(workers.seconds_of_import).join(), POOLED: lambda: _pooled(workers.seconds_of_import)}
@@ -63,13 +61,13 @@ def measure(run: Run) -> None:
 
 
 def _bare() -> None:
-    """The least that CPython asks for an interpreter with its own GIL: on this thread, without any import."""
+    """The least that CPython asks for an interpreter with its own GIL: without any import."""
     with interpreters.create() as interpreter:
         interpreter.exec("pass")
 
 
 def _bare_apart() -> None:
-    """The same where all workers are. From 3.14 on it takes less than on the main thread, more so the more mappings the process has."""
+    """The same on a thread of its own, as all workers are. On the main one, from 3.14 on, its time grows with the process's mappings."""
     thread = threading.Thread(target=_bare)
     thread.start()
     thread.join()
@@ -80,21 +78,10 @@ def _pooled(call: Any) -> None:
         pool.submit(call).result()
 
 
-def _child(call: Any) -> None:
-    process = PROCESSES.Process(target=call)
-    process.start()
-    process.join()
-
-
-def _alone(function: Callable[[], object], end: str) -> list[str]:
-    """The command of a process that calls a function, without anything of crossbuf, and then does what `end` says."""
-    return [sys.executable, "-c", f"{inspect.getsource(function)}\nresult = {function.__name__}()\n{end}"]
-
-
 def _imports(run: Run, isolated: bool) -> None:
     """By the worker's own clock."""
     samples: dict[str, list[float]] = {PROCESS: [], SPAWNED: []} if isolated else {PROCESS: []}
-    command = _alone(workers.seconds_of_import, "print(result)")
+    command = apart.command(workers.seconds_of_import, "print(result)")
     for _ in run.effort(6, most=30).rounds():
         samples[PROCESS].append(float(subprocess.check_output(command)))
         if isolated:
@@ -103,42 +90,12 @@ def _imports(run: Run, isolated: bool) -> None:
 
 
 def _memory(run: Run, isolated: bool) -> None:
-    """What each of several idle workers adds to the machine's memory, after it has computed a little."""
-    series = []
-    if isolated:
-        before = pss("self")
-        with _interpreters():
-            series.append(Series(MEMORY, WITH_NUMPY, SPAWNED, [(pss("self") - before) / _WORKERS], "B"))
-    with _processes() as processes:
-        series.append(Series(MEMORY, WITH_NUMPY, PROCESS, [pss(str(process)) for process in processes], "B"))
-    run.record.series.extend(series)
-
-
-@contextmanager
-def _interpreters() -> Iterator[None]:
-    go, wait = _core.channel()
-    ready, count = _core.channel()
-    crew = [spawn(workers.idle, ready, wait) for _ in range(_WORKERS)]
-    for _ in crew:
-        count.recv()
-    try:
-        yield
-    finally:
-        go.close()
-        wait.close()
-        for worker in crew:
-            worker.join()
-
-
-@contextmanager
-def _processes() -> Iterator[list[int]]:
-    command = _alone(workers.compute, "print(flush=True); input()")
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(_WORKERS)]
-    try:
-        for process in processes:
-            assert process.stdout is not None
-            process.stdout.readline()
-        yield [process.pid for process in processes]
-    finally:
-        for process in processes:
-            process.communicate("\n")
+    kinds = {SPAWNED: memory.interpreters} if isolated else {}
+    kinds |= {PROCESS: memory.processes, FORKED: memory.forked}
+    samples: dict[str, list[float]] = {name: [] for name in kinds}
+    troubles = Troubles[str]()
+    for _ in run.effort(8, most=5, least=3).rounds():
+        for name, kind in troubles.spared(kinds):
+            with troubles.noted(name):
+                samples[name].append(memory.measured(kind))
+    run.add(MEMORY, WITH_NUMPY, {name: Samples(held, 1, troubles.get(name)) for name, held in samples.items()}, unit="B")
