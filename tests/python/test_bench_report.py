@@ -21,6 +21,7 @@ from crossbuf.bench.record import Record, Series
 from crossbuf.bench.report import looks, needs, table, units
 from crossbuf.bench.routes import ROUTES
 from crossbuf.bench.targets import TARGETS, ratios
+from crossbuf.bench.workloads import latency
 from crossbuf.errors import Error
 
 ROOT = Path(__file__).parents[2]
@@ -126,7 +127,18 @@ def test_quantiles_are_those_that_are_known(record: Record) -> None:
         "bare futex, in Rust": 4,
     }
     (pipe,) = (series for series in record.of("latency") if series.route == "mp.Pipe")
-    assert units.readable(sorted(pipe.samples)[495], "s") in table.workload(record, "latency")
+    assert units.readable(sorted(pipe.samples)[494], "s") in table.workload(record, "latency")
+
+
+@pytest.mark.parametrize(("number", "known"), [(999, False), (1000, True), (3000, True)])
+def test_a_quantile_is_not_the_greatest_sample(number: int, known: bool) -> None:
+    series = Series("latency", latency.PARKED, latency.PACKETS, [float(at) for at in range(1, number + 1)])
+    assert series.knows(0.999) == known
+    assert series.quantile(0.999) == (number * 999 // 1000 if known else number)
+    assert (series.quantile(0), series.quantile(1), series.knows(1)) == (1, number, False)
+    # 0.07 * 100 is a hair above 7.
+    assert Series("w", "case", "route", [float(at) for at in range(1, 101)]).quantile(0.07) == 7
+    assert [ratio.ours for ratio in ratios(Record({}, [series]))] == [series.quantile(0.999)] * known
 
 
 def test_ratios_say_whether_they_are_met(record: Record) -> None:

@@ -1,6 +1,7 @@
 """What a run of the benchmark leaves: every sample, and where it was taken. `Record` to and from JSON."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -41,9 +42,16 @@ class Series:
         return statistics.median(self.samples)
 
     def quantile(self, share: float) -> float:
-        """The sample below which `share` of all lie."""
-        ordered = sorted(self.samples)
-        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+        """By nearest rank: the least sample that `share` of all do not exceed."""
+        return sorted(self.samples)[max(self._rank(share) - 1, 0)]
+
+    def knows(self, share: float) -> bool:
+        """Whether a sample lies beyond that quantile; it is no more than the greatest one otherwise."""
+        return self._rank(share) < len(self.samples)
+
+    def _rank(self, share: float) -> int:
+        # A hair less, as a product of floats may come out above the whole number that it is.
+        return math.ceil(share * len(self.samples) - 1e-9)
 
 
 @dataclass

@@ -91,9 +91,6 @@ def _of_quantiles(case: str, series: Sequence[Series]) -> Grid:
         if not one.samples:
             rows.append(Row(one.route, [_median(one, notes)]))
             continue
-        # A quantile is only known when at least one sample lies beyond it.
-        cells = [
-            Cell(readable(one.quantile(share), one.unit) if len(one.samples) * (1 - share) > 0.999 else "") for share in QUANTILES.values()
-        ]
+        cells = [Cell(readable(one.quantile(share), one.unit) if one.knows(share) else "") for share in QUANTILES.values()]
         rows.append(Row(one.route, [*cells, Cell(f"{len(one.samples):,}")]))
     return Grid(case, "route", [*QUANTILES, "trips"], rows, list(notes))
