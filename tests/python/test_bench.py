@@ -357,6 +357,77 @@ def test_memory_that_is_measured_besides_is_printed(monkeypatch, capsys) -> None
     assert printed.count("250 ms") == printed.count("5.00 MB") == 1
 
 
+def measuring(series: Series, then: type[BaseException]) -> Callable[[Run], None]:
+    """A workload that ends amid its work."""
+
+    def measure(run: Run) -> None:
+        run.record.series.append(series)
+        raise then("all\nof it")
+
+    return measure
+
+
+def test_a_workload_that_fails_is_noted_and_the_next_one_goes_on(tmp_path: Path, monkeypatch, capsys) -> None:
+    before, after = (Series(name, "all", "mp.Pipe", [0.25]) for name in ("job", "sizes"))
+    monkeypatch.setattr(WORKLOADS["job"], "measure", measuring(before, LookupError))
+    monkeypatch.setattr(WORKLOADS["sizes"], "measure", lambda run: run.record.series.append(after))
+    assert main(["bench", "--only", "job", "--only", "sizes", "--json", str(tmp_path / "it.json")]) == 1
+    read = Record.read(tmp_path / "it.json")
+    assert read.series == [before, after]
+    assert read.skipped == {"workload job": "it ended early: LookupError: all"}
+    printed = capsys.readouterr()
+    assert printed.out.count("250 ms") == 2
+    assert printed.out.endswith("skipped\n  workload job: it ended early: LookupError: all\n")
+    assert printed.err == "crossbuf bench: workload job ended early: LookupError: all\n"
+
+
+def test_what_was_measured_before_ctrl_c_is_written(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("matplotlib")
+    series = Series("job", "all", "mp.Pipe", [0.25])
+    monkeypatch.setattr(WORKLOADS["job"], "measure", measuring(series, KeyboardInterrupt))
+    assert main(["bench", "--only", "job", "--json", str(tmp_path / "it.json"), "--html", str(tmp_path / "it.html")]) == 130
+    assert Record.read(tmp_path / "it.json").series == [series]
+    assert "250 ms" in (tmp_path / "it.html").read_text()
+
+
+def test_a_run_that_measured_nothing_replaces_nothing(tmp_path: Path, monkeypatch) -> None:
+    def interrupted(run: Run) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "it.json").write_text("before")
+    monkeypatch.setattr(WORKLOADS["job"], "measure", interrupted)
+    assert main(["bench", "--only", "job", "--json", str(tmp_path / "it.json")]) == 130
+    assert (tmp_path / "it.json").read_text() == "before"
+
+
+TERMINATED = """
+import os, signal, sys, time
+from crossbuf.bench.record import Series
+from crossbuf.bench.routes.multiprocess import Pipe
+from crossbuf.bench.workloads import WORKLOADS
+from crossbuf.cli import main
+
+def measure(run):
+    with run.opened([Pipe]) as routes:
+        print(routes[Pipe.name]._process.pid)
+        run.record.series.append(Series("job", "all", "mp.Pipe", [0.25]))
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+if __name__ == "__main__":
+    WORKLOADS["job"].measure = measure
+    sys.exit(main(["bench", "--only", "job", "--json", "it.json"]))
+"""
+
+
+def test_sigterm_ends_it_as_ctrl_c_does(script, tmp_path: Path) -> None:
+    done = script(TERMINATED)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+    assert len(Record.read(tmp_path / "it.json").series) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

@@ -21,7 +21,7 @@ from crossbuf.bench.record import Record, Series
 from crossbuf.bench.report import looks, needs, table, units
 from crossbuf.bench.routes import ROUTES
 from crossbuf.bench.targets import TARGETS, ratios
-from crossbuf.bench.workloads import latency
+from crossbuf.bench.workloads import latency, startup
 from crossbuf.errors import Error
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +152,13 @@ def test_ratios_say_whether_they_are_met(record: Record) -> None:
         assert f" {units.significant(ratio.ratio)} " in f"{line} "
         assert line.endswith(" not met") != (ratio.met or ratio.target.bound is None)
     assert table.ratios(Record({})) == ""
+
+
+@pytest.mark.parametrize("memory", [(0, 15e6), (-1e6, 15e6), (15e6, 0), (15e6, -1e6)])
+def test_memory_that_is_not_above_zero_has_no_ratio(memory: tuple[float, float]) -> None:
+    routes = (startup.SPAWNED, startup.PROCESS)
+    series = [Series(startup.MEMORY, startup.WITH_NUMPY, route, [used], "B") for route, used in zip(routes, memory, strict=True)]
+    assert table.ratios(Record({}, series)) == ""
 
 
 def test_skipped_routes_are_listed_by_reason(record: Record) -> None:

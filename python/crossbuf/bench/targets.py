@@ -130,10 +130,15 @@ TARGETS: tuple[Target, ...] = (*_copying(), *_messages(), *_trips(), *_waiting()
 
 
 def ratios(record: Record) -> Iterator[Ratio]:
-    """All targets of which both sides were measured, with samples enough for the quantile."""
+    """All targets of which both sides were measured, with samples enough for the quantile, and are above zero.
+
+    Memory that is a difference of two measurements may come out as nothing, or as less.
+    """
     for target in TARGETS:
         ours = record.find(target.workload, target.case, target.ours)
         theirs = record.find(target.workload, target.other_case or target.case, target.theirs)
         if ours and theirs and (target.quantile == 0.5 or ours.knows(target.quantile)):
             value = ours.median if target.quantile == 0.5 else ours.quantile(target.quantile)
+            if min(value, theirs.median) <= 0:
+                continue
             yield Ratio(target, value, theirs.median, ours.unit)
