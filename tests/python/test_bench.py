@@ -311,6 +311,44 @@ def test_receivers_are_measured_in_turns_and_refusals_are_noted(monkeypatch) -> 
     assert [(series.route, series.note) for series in times if not series.samples] == [("refusing", "it carries nothing")] * 2
 
 
+def test_receivers_that_fail_or_do_not_end_lose_no_samples(monkeypatch) -> None:
+    class Stubborn(Pipe):
+        name = "stubborn"
+
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("no end")
+
+    class Tiring(Pipe):
+        name = "tiring"
+        started = 0
+
+        def __init__(self) -> None:
+            Tiring.started += 1
+            if Tiring.started > 2:
+                raise RuntimeError("no more")
+            super().__init__()
+
+    class Missing(Pipe):
+        name = "missing"
+
+        @classmethod
+        def absent(cls) -> str:
+            return "it is not installed"
+
+    monkeypatch.setattr(receivers, "ROUTES", (Stubborn, Tiring, Missing))
+    monkeypatch.setattr(receivers, "COUNTS", (1,))
+    run = Run(Record({}), quick=False)
+    monkeypatch.setattr(run, "effort", lambda *_, **__: Effort(0, least=1))
+    receivers.measure(run)
+    early = "it ended early: RuntimeError: no more"
+    for workload in (receivers.NAME, receivers.MEMORY):
+        found = [(series.route, len(series.samples), series.note) for series in run.record.of(workload)]
+        assert found == [("stubborn", 3, ""), ("tiring", 2, early)]
+    assert run.record.skipped == {"missing": "it is not installed", "stubborn": "it does not end: RuntimeError: no end"}
+    assert not multiprocessing.active_children()
+
+
 def test_all_messages_of_a_crowd_arrive() -> None:
     """Each receiver waits for its share, so that a lost message would hang, and a second one be left."""
     for name in (throughput.INTERPRETERS, throughput.PROCESSES):

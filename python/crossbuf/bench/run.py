@@ -44,19 +44,25 @@ class Run:
         """The routes that can run here, by their names, with their receivers running; why the others cannot goes into the record."""
         with contextlib.ExitStack() as receivers:
             running: dict[str, Route] = {}
-            for route in routes:
-                if why := route.absent():
-                    self.record.skipped[route.name] = why
-                    continue
+            for route in self.present(routes):
                 try:
                     running[route.name] = route()
                 except Exception as trouble:  # a rival that does not start here must not end the run
                     self.record.skipped[route.name] = f"it does not start: {told(trouble)}"
                 else:
-                    receivers.callback(self._close, running[route.name])
+                    receivers.callback(self.close, running[route.name])
             yield running
 
-    def _close(self, route: Route) -> None:
+    def present(self, routes: Iterable[type[Route]]) -> Iterator[type[Route]]:
+        """Those that can run here; why the others cannot goes into the record."""
+        for route in routes:
+            if why := route.absent():
+                self.record.skipped[route.name] = why
+            else:
+                yield route
+
+    def close(self, route: Route) -> None:
+        """Ends a route's receiver; that it does not end goes into the record."""
         try:
             route.close()
         except Exception as trouble:  # neither must one that does not end
