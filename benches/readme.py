@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from crossbuf.bench.record import Record
+from crossbuf.bench.report.looks import is_floor
 from crossbuf.bench.report.plots import sizes_alone
 from crossbuf.bench.report.units import readable, significant
 from crossbuf.bench.targets import Ratio, ratios
@@ -65,9 +66,11 @@ Medians of one run of `{about["command"]}` on {about["date"][:10]}: {about["mach
 
 def _row(ratio: Ratio) -> str:
     target = ratio.target
+    # The column says that it is crossbuf.
+    floor = f"{target.ours}: " if is_floor(target.ours) else ""
     cells = (
         target.what,
-        readable(ratio.ours, ratio.unit),
+        floor + readable(ratio.ours, ratio.unit),
         f"{target.theirs}: {readable(ratio.theirs, ratio.unit)}",
         significant(ratio.ratio),
         "" if target.bound is None else f"{target.bound:g}",

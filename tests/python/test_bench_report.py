@@ -186,6 +186,17 @@ def test_each_route_has_a_look_of_its_own(record: Record) -> None:
         assert look.ours == look.colour.startswith("ours")
 
 
+def test_floors_are_not_crossbuf_s_where_targets_name_them(readme: ModuleType) -> None:
+    floors = [latency.CALLED_FUTEX, latency.PACKETS]
+    parked = Record({}, [Series("latency", latency.PARKED, route, [1e-6] * 2000) for route in floors])
+    assert [ratio.target.ours for ratio in ratios(parked)] == floors
+    for route, ratio in zip(floors, ratios(parked), strict=True):
+        look = looks.of(parked)[route]
+        assert (look.colour, look.ours) == ("floor", False)
+        assert f"| {route}: 1.00 us | {route}: 1.00 us |" in readme._row(ratio)
+    assert "crossbuf" not in table.ratios(parked)
+
+
 def test_colours_can_be_read_on_either_paper() -> None:
     def luminance(colour: str) -> float:
         parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))

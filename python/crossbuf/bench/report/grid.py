@@ -63,7 +63,9 @@ def of_ratios(record: Record) -> Grid:
             "" if bound is None else "met" if ratio.met else "not met",
         )
         rows.append(Row(ratio.target.what, [Cell(text) for text in cells]))
-    return Grid("ratios: below 1 crossbuf takes less", "what", ["ours", "theirs", "by", "ratio", "bound", "result"], rows, [], words=(2, 5))
+    # Not "crossbuf": some rows are of floors, as `what` says.
+    title, columns = "ratios: below 1 what is measured takes less", ["measured", "against", "of", "ratio", "bound", "result"]
+    return Grid(title, "what", columns, rows, [], words=(2, 5))
 
 
 def _of_medians(series: Sequence[Series]) -> Grid:
