@@ -72,7 +72,7 @@ def _row(ratio: Ratio) -> str:
         target.what,
         floor + readable(ratio.ours, ratio.unit),
         f"{target.theirs}: {readable(ratio.theirs, ratio.unit)}",
-        significant(ratio.ratio),
+        significant(ratio.ratio) + (f" ({ratio.result})" if ratio.early else ""),
         "" if target.bound is None else f"{target.bound:g}",
     )
     return f"| {' | '.join(cell.replace('|', r'\|') for cell in cells)} |"

@@ -144,9 +144,10 @@ def test_a_work_that_fails_has_no_further_turn_and_keeps_its_samples() -> None:
     measured = in_turns(works, Effort(0, least=6), batches=False)
     assert {name: len(samples.values) for name, samples in measured.items()} == {"well": 6, "ill": 3, "never": 0}
     run = Run(Record({}), quick=True)
-    run.add("w", "case", measured)
-    notes = ["", "it ended early: EOFError", "it ended early: IndexError: list index out of range"]
+    run.add("w", "case", measured, notes={"ill": "other strides"})
+    notes = ["", "other strides; it ended early: EOFError", "it ended early: IndexError: list index out of range"]
     assert [series.note for series in run.record.series] == notes
+    assert [series.ended_early for series in run.record.series] == [False, True, True]
     assert len(calls) == 5
 
 

@@ -20,6 +20,8 @@ pytest.importorskip("numpy")
 from crossbuf.bench.record import Record, Series
 from crossbuf.bench.report import looks, needs, table, units
 from crossbuf.bench.routes import ROUTES
+from crossbuf.bench.routes.multiprocess import Pipe
+from crossbuf.bench.routes.ours import ProcessShared
 from crossbuf.bench.targets import TARGETS, ratios
 from crossbuf.bench.workloads import latency, startup
 from crossbuf.errors import Error
@@ -159,6 +161,25 @@ def test_memory_that_is_not_above_zero_has_no_ratio(memory: tuple[float, float])
     routes = (startup.SPAWNED, startup.PROCESS)
     series = [Series(startup.MEMORY, startup.WITH_NUMPY, route, [used], "B") for route, used in zip(routes, memory, strict=True)]
     assert table.ratios(Record({}, series)) == ""
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_what_ended_early_meets_no_bound_and_says_why(early: int, readme: ModuleType) -> None:
+    notes = ["", ""]
+    notes[early] = "it ended early: EOFError"
+    routes = (ProcessShared.messages, Pipe.messages)
+    series = [Series("latency", latency.HOT, route, [1e-6] * 3, note=note) for route, note in zip(routes, notes, strict=True)]
+    short = Record({}, series)
+    (ratio,) = ratios(short)
+    assert ratio.result == "ended early"
+    assert table.ratios(short).endswith("ended early")
+    assert "1.00 (ended early)" in readme._row(ratio)
+    text = table.workload(short, "latency")
+    assert re.search(rf"^{re.escape(routes[early])} .* 3 \[1\]$", text, re.MULTILINE)
+    assert text.endswith("[1] it ended early: EOFError")
+    from crossbuf.bench.report import page
+
+    assert "; bound 1, ended early" in page.render(short, {})
 
 
 def test_skipped_routes_are_listed_by_reason(record: Record) -> None:

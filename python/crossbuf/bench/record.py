@@ -18,6 +18,9 @@ from .. import __version__
 #: Packages whose versions belong to the result.
 _PACKAGES = ("numpy", "joblib", "pyarrow", "ray", "iceoryx2")
 
+#: How the note begins of what was measured until something went wrong.
+EARLY = "it ended early: "
+
 
 @dataclass(frozen=True)
 class Series:
@@ -40,6 +43,11 @@ class Series:
     def median(self) -> float:
         """The middle of the samples."""
         return statistics.median(self.samples)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether something went wrong amid the samples."""
+        return EARLY in self.note
 
     def quantile(self, share: float) -> float:
         """By nearest rank: the least sample that `share` of all do not exceed."""

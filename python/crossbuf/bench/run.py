@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .record import Record, Series
+from .record import EARLY, Record, Series
 from .routes import Refused, Route
 from .sampling import Effort, Samples, in_turns
 
@@ -32,7 +32,7 @@ class Run:
     ) -> None:
         """Appends what was measured of each route."""
         for route, (values, number, trouble) in measured.items():
-            note = f"it ended early: {told(trouble)}" if trouble else (notes or {}).get(route, "")
+            note = "; ".join(filter(None, ((notes or {}).get(route), f"{EARLY}{told(trouble)}" if trouble else "")))
             self.record.series.append(Series(workload, case, route, values, unit, number=number, at=at, note=note))
 
     def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:

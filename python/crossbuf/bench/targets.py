@@ -38,6 +38,8 @@ class Ratio(NamedTuple):
     ours: float
     theirs: float
     unit: str
+    #: Whether something went wrong with one side, so that the ratio says little.
+    early: bool = False
 
     @property
     def ratio(self) -> float:
@@ -48,6 +50,13 @@ class Ratio(NamedTuple):
     def met(self) -> bool:
         """Whether the bound is kept; true where there is none."""
         return self.target.bound is None or self.ratio <= self.target.bound
+
+    @property
+    def result(self) -> str:
+        """The same in words; empty where there is no bound."""
+        if self.early:
+            return "ended early"
+        return "" if self.target.bound is None else "met" if self.met else "not met"
 
 
 def _copying() -> Iterator[Target]:
@@ -141,4 +150,4 @@ def ratios(record: Record) -> Iterator[Ratio]:
             value = ours.median if target.quantile == 0.5 else ours.quantile(target.quantile)
             if min(value, theirs.median) <= 0:
                 continue
-            yield Ratio(target, value, theirs.median, ours.unit)
+            yield Ratio(target, value, theirs.median, ours.unit, ours.ended_early or theirs.ended_early)

@@ -196,7 +196,7 @@ def bars(ratios: Sequence[Ratio], width: float) -> Figure:
         _caption(area, top, lines)
         middle = top + tall - 19
         _rule(area, marked, middle - 12, middle + 12)
-        colour = "bad" if not ratio.met else "floor" if is_floor(ratio.target.ours) else "ours-2"
+        colour = "quiet" if ratio.early else "bad" if not ratio.met else "floor" if is_floor(ratio.target.ours) else "ours-2"
         area.barh(middle, ratio.ratio - 1, left=1, height=14, color=placeholder(colour))
         area.vlines([1], middle - 12, middle + 12, color=placeholder("quiet"), linewidth=1)
         if ratio.target.bound is not None:
@@ -210,5 +210,6 @@ def bars(ratios: Sequence[Ratio], width: float) -> Figure:
 
 
 def _versus(ratio: Ratio) -> str:
-    bound = "" if ratio.target.bound is None else f"; bound {ratio.target.bound:g}, {'met' if ratio.met else 'not met'}"
-    return f"{readable(ratio.ours, ratio.unit)} against {readable(ratio.theirs, ratio.unit)} of {ratio.target.theirs}{bound}"
+    bound = "" if ratio.target.bound is None else f"; bound {ratio.target.bound:g}"
+    result = f", {ratio.result}" if ratio.result else ""
+    return f"{readable(ratio.ours, ratio.unit)} against {readable(ratio.theirs, ratio.unit)} of {ratio.target.theirs}{bound}{result}"

@@ -60,7 +60,7 @@ def of_ratios(record: Record) -> Grid:
             ratio.target.theirs,
             significant(ratio.ratio),
             "" if bound is None else f"{bound:g}",
-            "" if bound is None else "met" if ratio.met else "not met",
+            ratio.result,
         )
         rows.append(Row(ratio.target.what, [Cell(text) for text in cells]))
     # Not "crossbuf": some rows are of floors, as `what` says.
@@ -82,8 +82,11 @@ def _of_medians(series: Sequence[Series]) -> Grid:
 
 
 def _median(series: Series, notes: dict[str, int]) -> Cell:
-    note = notes.setdefault(series.note, len(notes) + 1) if series.note else 0
-    return Cell(readable(series.median, series.unit) if series.samples else "no", note)
+    return Cell(readable(series.median, series.unit) if series.samples else "no", _note(series, notes))
+
+
+def _note(series: Series, notes: dict[str, int]) -> int:
+    return notes.setdefault(series.note, len(notes) + 1) if series.note else 0
 
 
 def _of_quantiles(case: str, series: Sequence[Series]) -> Grid:
@@ -94,5 +97,5 @@ def _of_quantiles(case: str, series: Sequence[Series]) -> Grid:
             rows.append(Row(one.route, [_median(one, notes)]))
             continue
         cells = [Cell(readable(one.quantile(share), one.unit) if one.knows(share) else "") for share in QUANTILES.values()]
-        rows.append(Row(one.route, [*cells, Cell(f"{len(one.samples):,}")]))
+        rows.append(Row(one.route, [*cells, Cell(f"{len(one.samples):,}", _note(one, notes))]))
     return Grid(case, "route", [*QUANTILES, "trips"], rows, list(notes))
