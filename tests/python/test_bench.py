@@ -1,6 +1,7 @@
 """The benchmark measures what it says: every route carries what was sent, refusals are noted, and nothing hangs on the dead."""
 
 import importlib
+import itertools
 import multiprocessing
 import os
 import re
@@ -11,13 +12,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import puppets
 import pytest
 
 from crossbuf import Broken
-from crossbuf.bench import serving
+from crossbuf.bench import sampling, serving
 from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
@@ -250,6 +252,19 @@ def test_works_are_sampled_in_turns() -> None:
     samples = in_turns({name: lambda name=name: order.append(name) for name in "ab"}, Effort(0, least=3), batches=False)
     assert order == ["a", "b"] + ["a", "b"] * 3
     assert [(len(taken.values), taken.number) for taken in samples.values()] == [(3, 1), (3, 1)]
+
+
+@pytest.mark.parametrize("interrupted", [None, 1, 2, 3, 100])
+def test_one_interruption_does_not_say_how_many_make_a_batch(interrupted: int | None, monkeypatch) -> None:
+    clock, calls = [0.0], itertools.count()
+
+    def work() -> None:
+        clock[0] += 3e-3 if next(calls) == interrupted else 1e-7
+
+    monkeypatch.setattr(sampling, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    samples = in_turns({"work": work}, Effort(0, least=1))["work"]
+    assert samples.number == 1 << 14
+    assert samples.values == [pytest.approx(1e-7)]
 
 
 def test_an_effort_ends_by_rounds_and_by_time() -> None:
