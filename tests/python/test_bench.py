@@ -4,6 +4,7 @@ import importlib
 import itertools
 import multiprocessing
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -34,7 +35,7 @@ from crossbuf.bench.routes.route import missing
 from crossbuf.bench.routes.stdlib_interpreters import QueuePickled
 from crossbuf.bench.run import Run
 from crossbuf.bench.sampling import Effort, in_turns, on_one_cpu
-from crossbuf.bench.workloads import WORKLOADS, layouts, receivers, throughput
+from crossbuf.bench.workloads import WORKLOADS, layouts, receivers, sizes, throughput
 from crossbuf.cli import main
 
 
@@ -289,6 +290,32 @@ def test_a_record_reads_what_it_wrote(tmp_path: Path) -> None:
     assert record.find("sizes", "64 B", "Ray") is None
 
 
+def test_a_record_says_how_the_machine_was_set(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("CROSSBUF_ISOLATION", "x")
+    monkeypatch.setenv("MY_SECRET", "y")
+    (tmp_path / "enabled").write_text("always [madvise] never\n")
+    (tmp_path / "shmem_enabled").write_text("always within_size advise [never] deny force\n")
+    monkeypatch.setattr("crossbuf.bench.record._HUGE_PAGES", tmp_path)
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.99"))
+    found = about("crossbuf bench")
+    assert "OMP_NUM_THREADS=3" in found["variables"].split()
+    assert "CROSSBUF_ISOLATION=x" in found["variables"].split()
+    assert "MY_SECRET" not in found["variables"]
+    assert (found["huge pages"], found["libc"]) == ("madvise, never for shared memory", "glibc 2.99")
+    assert re.fullmatch(r"([\d.]+ ){3}at the start", found["load"])
+    monkeypatch.setattr("crossbuf.bench.record._HUGE_PAGES", tmp_path / "nowhere")
+    assert "huge pages" not in about("crossbuf bench")
+
+
+def test_sizes_that_do_not_fit_are_named(monkeypatch) -> None:
+    monkeypatch.setattr(sizes, "companies", list)
+    monkeypatch.setattr(os, "sysconf", {"SC_AVPHYS_PAGES": 5 << 20, "SC_PAGE_SIZE": 1024}.get)
+    run = Run(Record({}), quick=True)
+    sizes.measure(run)
+    assert run.record.about == {"left out": "1 GiB: 16 copies do not fit into 5 GiB of free memory"}
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"about": {}, "series": [{"x": 1}], "skipped": {}}'])
 def test_what_is_no_record_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "it.json").write_text(text)
@@ -391,6 +418,7 @@ def test_the_command_measures_prints_and_writes(child, tmp_path: Path) -> None:
     read = Record.read(tmp_path / "it.json")
     assert read.about["command"] == "crossbuf bench --quick --only messages --json it.json --html it.html"
     assert list(read.workloads()) == ["messages"]
+    assert re.fullmatch(r"([\d.]+ ){3}at the start, ([\d.]+ ){3}at the end", read.about["load"])
     assert done.stdout == f"{table.workload(read, 'messages')}\n\n{table.ratios(read)}\n"
     page = (tmp_path / "it.html").read_text()
     for series in read.series:

@@ -17,6 +17,9 @@ from .. import __version__
 
 #: Packages whose versions belong to the result.
 _PACKAGES = ("numpy", "joblib", "pyarrow", "ray", "iceoryx2")
+#: Of the environment, besides crossbuf's own: how many threads BLAS has.
+_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
 
 #: How the note begins of what was measured until something went wrong.
 EARLY = "it ended early: "
@@ -108,15 +111,45 @@ def about(command: str) -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "crossbuf": __version__,
+        "load": f"{load()} at the start",
     }
-    if commit := _commit():
-        found["commit"] = commit
+    # What may be unknown, or not there.
+    for what, value in (
+        ("libc", " ".join(platform.libc_ver()).strip()),
+        ("huge pages", _huge_pages()),
+        ("variables", _variables()),
+        ("commit", _commit()),
+    ):
+        if value:
+            found[what] = value
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def load() -> str:
+    """How many threads wanted a CPU, on average over the last 1, 5 and 15 minutes."""
+    return " ".join(f"{average:.2f}" for average in os.getloadavg())
+
+
+def _huge_pages() -> str:
+    """What the kernel is set to for memory of a process, and for shared memory."""
+    chosen = []
+    for file, of in (("enabled", ""), ("shmem_enabled", " for shared memory")):
+        try:
+            text = (_HUGE_PAGES / file).read_text()
+        except OSError:
+            continue
+        chosen += [f"{word.strip('[]')}{of}" for word in text.split() if word.startswith("[")]
+    return ", ".join(chosen)
+
+
+def _variables() -> str:
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("CROSSBUF_") or name in _VARIABLES}
+    return " ".join(f"{name}={value}" for name, value in sorted(chosen.items()))
 
 
 def _processor() -> str:

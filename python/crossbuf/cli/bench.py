@@ -20,7 +20,7 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
     """
     if numpy_version() is None:
         raise ValueError("it measures how ndarrays travel, and there is no NumPy: pip install numpy")
-    from ..bench.record import Record, about
+    from ..bench.record import Record, about, load
     from ..bench.report import needs, table
     from ..bench.workloads import WORKLOADS
 
@@ -38,6 +38,7 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
         try:
             well = _measure(record, list(dict.fromkeys(only or WORKLOADS)), quick=quick)
         finally:
+            record.about["load"] += f", {load()} at the end"
             # Minutes of work must not be lost with an interrupt. What an earlier run has left is replaced only by something.
             if record.series or record.skipped:
                 _write(record, json, html)
