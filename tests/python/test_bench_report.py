@@ -90,13 +90,17 @@ def test_what_is_written_is_the_value(value: float) -> None:
     assert float(number) < 1000
 
 
+def everything(record: Record) -> str:
+    return "\n\n".join([*(table.workload(record, name) for name in record.workloads()), table.ratios(record), table.skipped(record)])
+
+
 def test_a_table_has_every_median_and_fits(record: Record) -> None:
     for workload in ("sizes", "memory of receivers", "throughput", "startup"):
         text = table.workload(record, workload)
         for series in record.of(workload):
             assert units.readable(series.median, series.unit) in text
             assert series.route in text or workload != "sizes"  # heads of columns may be wrapped
-    assert max(map(len, table.everything(record).splitlines())) <= table.WIDTH
+    assert max(map(len, everything(record).splitlines())) <= table.WIDTH
 
 
 def test_what_is_refused_says_why_once(record: Record) -> None:
@@ -297,6 +301,8 @@ def test_the_page_is_whole(page: str, record: Record) -> None:
         [Series("memory", f"{at} receivers", "mp.Pipe", [value], "B", at=at) for at, value in ((1, 0), (2, 0), (3, 0))],
         [Series("memory", f"{at} receivers", "mp.Pipe", [value], "B", at=at) for at, value in ((1, -5e4), (2, -4e4), (3, -3e4))],
         [Series("startup", "memory", "mp.Pipe", [0], "B")],
+        [Series(startup.MEMORY, startup.WITH_NUMPY, route, [-5e4], "B") for route in (startup.SPAWNED, startup.PROCESS)],
+        [Series(startup.MEMORY, startup.WITH_NUMPY, route, [at * 5e6], "B") for at, route in ((-1, startup.SPAWNED), (1, startup.PROCESS))],
         [Series("startup", "import", "mp.Pipe", [1e-3]), Series("startup", "import", "mp.Queue", [1e-3])],
     ],
 )
@@ -308,7 +314,7 @@ def test_odd_records_make_pages(series: list[Series]) -> None:
     read = Page(page.render(odd, {}))
     assert read.open == []
     assert all(one.route in read.text for one in series)
-    assert all(one.route in table.everything(odd) for one in series)
+    assert all(one.route in everything(odd) for one in series)
 
 
 def test_the_page_needs_no_network(page: str) -> None:
@@ -322,6 +328,8 @@ def test_the_page_speaks_to_those_who_do_not_see_it(page: str) -> None:
     drawings = [attributes for tag, attributes in read.tags if tag == "svg"]
     assert all(one.get("aria-hidden") == "true" or (one["role"], bool(one["aria-labelledby"])) == ("img", True) for one in drawings)
     assert page.count("<title id=") == page.count("<desc id=") == sum("role" in one for one in drawings) > 10
+    regions = [attributes["aria-label"] for _, attributes in read.tags if attributes.get("role") == "region"]
+    assert len(set(regions)) == len(regions) > 10
     assert {attributes.get("scope") for tag, attributes in read.tags if tag == "th"} == {"row", "col"}
 
 
@@ -396,6 +404,8 @@ def test_the_readme_is_rewritten_where_it_is_marked(record: Record, readme: Modu
     once, plot = (tmp_path / "README.md").read_text(), (tmp_path / readme.PLOT).read_text()
     readme.write(record, tmp_path)
     assert ((tmp_path / "README.md").read_text(), (tmp_path / readme.PLOT).read_text()) == (once, plot)
+    assert "crossbuf bench` on 2026-01-02: a machine" in once
+    assert "crossbuf bench`, on a machine that others used, on 2026-01-02: a machine" in readme.section(record, shared=True)
     for ratio in ratios(record):
         assert f"| {ratio.target.what} | {units.readable(ratio.ours, ratio.unit)} |" in once
     # All else is as it was.
