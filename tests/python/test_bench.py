@@ -460,7 +460,7 @@ def test_a_workload_that_fails_is_noted_and_the_next_one_goes_on(tmp_path: Path,
     printed = capsys.readouterr()
     assert printed.out.count("250 ms") == 2
     assert printed.out.endswith("skipped\n  workload job: it ended early: LookupError: all\n")
-    assert printed.err == "crossbuf bench: workload job ended early: LookupError: all\n"
+    assert printed.err == "crossbuf bench: workload job: it ended early: LookupError: all\n"
 
 
 def test_what_was_measured_before_ctrl_c_is_written(tmp_path: Path, monkeypatch) -> None:

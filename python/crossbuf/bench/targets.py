@@ -53,7 +53,7 @@ class Ratio(NamedTuple):
 
     @property
     def result(self) -> str:
-        """The same in words; empty where there is no bound."""
+        """What is said of it; empty where there is no bound."""
         if self.early:
             return "ended early"
         return "" if self.target.bound is None else "met" if self.met else "not met"

@@ -48,6 +48,7 @@ def run(command: str, only: Sequence[str], json: str | None, html: str | None, *
 
 def _measure(record: "Record", names: Sequence[str], *, quick: bool) -> bool:
     """Whether all workloads came to their ends."""
+    from ..bench.record import EARLY
     from ..bench.report import table
     from ..bench.run import Run, told
     from ..bench.workloads import WORKLOADS
@@ -59,8 +60,8 @@ def _measure(record: "Record", names: Sequence[str], *, quick: bool) -> bool:
             WORKLOADS[name].measure(Run(record, quick=quick))
         except Exception as trouble:
             well = False
-            record.skipped[f"workload {name}"] = f"it ended early: {told(trouble)}"
-            print(f"crossbuf bench: workload {name} ended early: {told(trouble)}", file=sys.stderr)
+            record.skipped[f"workload {name}"] = f"{EARLY}{told(trouble)}"
+            print(f"crossbuf bench: workload {name}: {EARLY}{told(trouble)}", file=sys.stderr)
         # Some measure memory besides, under a name of its own.
         for part in record.workloads():
             if part not in printed:

@@ -59,8 +59,8 @@ def _ratios(record: Record) -> str:
         body = "<p>None of the pairs that are compared was measured.</p>"
     else:
         intro = (
-            "<p>What crossbuf means to reach, and in grey the same of floors. A bar to the left of 1 says that it takes less; "
-            "the stroke across is the bound.</p>"
+            "<p>What crossbuf means to reach, in grey the same of floors and what ended early. A bar to the left of 1 says that it takes "
+            "less; the stroke across is the bound.</p>"
         )
         body = intro + _figure(plot, {}) + _table("ratios", grid.of_ratios(record), {})
     return f'<section id="ratios"><h2>Ratios</h2>{body}</section>'
