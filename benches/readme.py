@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from crossbuf.bench.record import Record
+from crossbuf.bench.report.looks import is_floor
 from crossbuf.bench.report.plots import sizes_alone
 from crossbuf.bench.report.units import readable, significant
 from crossbuf.bench.targets import Ratio, ratios
@@ -22,13 +23,15 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("record", type=Path, help="what `crossbuf bench --json` has written")
-    write(Record.read(parser.parse_args().record), ROOT)
+    parser.add_argument("--shared", action="store_true", help="say that others used the machine meanwhile")
+    options = parser.parse_args()
+    write(Record.read(options.record), ROOT, shared=options.shared)
 
 
-def write(record: Record, root: Path) -> None:
+def write(record: Record, root: Path, *, shared: bool = False) -> None:
     """Rewrites the README's part and the plot, below the folder `root`."""
     readme = root / "README.md"
-    written = rewritten(readme.read_text(), section(record))
+    written = rewritten(readme.read_text(), section(record, shared=shared))
     plot = sizes_alone(record)
     (root / PLOT).parent.mkdir(parents=True, exist_ok=True)
     (root / PLOT).write_text(plot)
@@ -44,18 +47,19 @@ def rewritten(readme: str, part: str) -> str:
     return before + begin + part + end + after
 
 
-def section(record: Record) -> str:
+def section(record: Record, *, shared: bool) -> str:
     """The table, the plot, and where they were measured."""
     about = record.about
     versions = [about["kernel"], about["python"], *(f"{name} {about[package]}" for package, name in _NAMES.items() if package in about)]
     commit = f", commit {about['commit']}" if "commit" in about else ""
+    run = f"`{about['command']}`{', on a machine that others used,' if shared else ''} on {about['date'][:10]}"
     rows = "\n".join(_row(ratio) for ratio in ratios(record) if ratio.target.headline)
     return f"""\
 `crossbuf bench` measures these on your machine, and more besides; `--html page.html` makes a page of all. See [benches](benches/README.md).
 
 ![The time of an array's trip to a receiver and of its answer, over the array's size, by each route]({PLOT})
 
-Medians of one run of `{about["command"]}` on {about["date"][:10]}: {about["machine"]}; {", ".join(versions)}{commit}.
+Medians, and p99.9 where it says so, of one run of {run}: {about["machine"]}; {", ".join(versions)}{commit}.
 
 | | crossbuf | against | ratio | at most |
 |---|---|---|---|---|
@@ -65,11 +69,13 @@ Medians of one run of `{about["command"]}` on {about["date"][:10]}: {about["mach
 
 def _row(ratio: Ratio) -> str:
     target = ratio.target
+    # The column says that it is crossbuf.
+    floor = f"{target.ours}: " if is_floor(target.ours) else ""
     cells = (
         target.what,
-        readable(ratio.ours, ratio.unit),
+        floor + readable(ratio.ours, ratio.unit),
         f"{target.theirs}: {readable(ratio.theirs, ratio.unit)}",
-        significant(ratio.ratio),
+        significant(ratio.ratio) + (f" ({ratio.result})" if ratio.early else ""),
         "" if target.bound is None else f"{target.bound:g}",
     )
     return f"| {' | '.join(cell.replace('|', r'\|') for cell in cells)} |"

@@ -20,7 +20,10 @@ pytest.importorskip("numpy")
 from crossbuf.bench.record import Record, Series
 from crossbuf.bench.report import looks, needs, table, units
 from crossbuf.bench.routes import ROUTES
+from crossbuf.bench.routes.multiprocess import Pipe
+from crossbuf.bench.routes.ours import ProcessShared
 from crossbuf.bench.targets import TARGETS, ratios
+from crossbuf.bench.workloads import latency, startup
 from crossbuf.errors import Error
 
 ROOT = Path(__file__).parents[2]
@@ -87,13 +90,17 @@ def test_what_is_written_is_the_value(value: float) -> None:
     assert float(number) < 1000
 
 
+def everything(record: Record) -> str:
+    return "\n\n".join([*(table.workload(record, name) for name in record.workloads()), table.ratios(record), table.skipped(record)])
+
+
 def test_a_table_has_every_median_and_fits(record: Record) -> None:
     for workload in ("sizes", "memory of receivers", "throughput", "startup"):
         text = table.workload(record, workload)
         for series in record.of(workload):
             assert units.readable(series.median, series.unit) in text
             assert series.route in text or workload != "sizes"  # heads of columns may be wrapped
-    assert max(map(len, table.everything(record).splitlines())) <= table.WIDTH
+    assert max(map(len, everything(record).splitlines())) <= table.WIDTH
 
 
 def test_what_is_refused_says_why_once(record: Record) -> None:
@@ -126,7 +133,18 @@ def test_quantiles_are_those_that_are_known(record: Record) -> None:
         "bare futex, in Rust": 4,
     }
     (pipe,) = (series for series in record.of("latency") if series.route == "mp.Pipe")
-    assert units.readable(sorted(pipe.samples)[495], "s") in table.workload(record, "latency")
+    assert units.readable(sorted(pipe.samples)[494], "s") in table.workload(record, "latency")
+
+
+@pytest.mark.parametrize(("number", "known"), [(999, False), (1000, True), (3000, True)])
+def test_a_quantile_is_not_the_greatest_sample(number: int, known: bool) -> None:
+    series = Series("latency", latency.PARKED, latency.PACKETS, [float(at) for at in range(1, number + 1)])
+    assert series.knows(0.999) == known
+    assert series.quantile(0.999) == (number * 999 // 1000 if known else number)
+    assert (series.quantile(0), series.quantile(1), series.knows(1)) == (1, number, False)
+    # 0.07 * 100 is a hair above 7.
+    assert Series("w", "case", "route", [float(at) for at in range(1, 101)]).quantile(0.07) == 7
+    assert [ratio.ours for ratio in ratios(Record({}, [series]))] == [series.quantile(0.999)] * known
 
 
 def test_ratios_say_whether_they_are_met(record: Record) -> None:
@@ -140,6 +158,32 @@ def test_ratios_say_whether_they_are_met(record: Record) -> None:
         assert f" {units.significant(ratio.ratio)} " in f"{line} "
         assert line.endswith(" not met") != (ratio.met or ratio.target.bound is None)
     assert table.ratios(Record({})) == ""
+
+
+@pytest.mark.parametrize("memory", [(0, 15e6), (-1e6, 15e6), (15e6, 0), (15e6, -1e6)])
+def test_memory_that_is_not_above_zero_has_no_ratio(memory: tuple[float, float]) -> None:
+    routes = (startup.SPAWNED, startup.PROCESS)
+    series = [Series(startup.MEMORY, startup.WITH_NUMPY, route, [used], "B") for route, used in zip(routes, memory, strict=True)]
+    assert table.ratios(Record({}, series)) == ""
+
+
+@pytest.mark.parametrize("early", [0, 1])
+def test_what_ended_early_meets_no_bound_and_says_why(early: int, readme: ModuleType) -> None:
+    notes = ["", ""]
+    notes[early] = "it ended early: EOFError"
+    routes = (ProcessShared.messages, Pipe.messages)
+    series = [Series("latency", latency.HOT, route, [1e-6] * 3, note=note) for route, note in zip(routes, notes, strict=True)]
+    short = Record({}, series)
+    (ratio,) = ratios(short)
+    assert ratio.result == "ended early"
+    assert table.ratios(short).endswith("ended early")
+    assert "1.00 (ended early)" in readme._row(ratio)
+    text = table.workload(short, "latency")
+    assert re.search(rf"^{re.escape(routes[early])} .* 3 \[1\]$", text, re.MULTILINE)
+    assert text.endswith("[1] it ended early: EOFError")
+    from crossbuf.bench.report import page
+
+    assert "; bound 1, ended early" in page.render(short, {})
 
 
 def test_skipped_routes_are_listed_by_reason(record: Record) -> None:
@@ -165,6 +209,17 @@ def test_each_route_has_a_look_of_its_own(record: Record) -> None:
     for route, look in how.items():
         assert look.ours == route.startswith(("crossbuf", "share"))
         assert look.ours == look.colour.startswith("ours")
+
+
+def test_floors_are_not_crossbuf_s_where_targets_name_them(readme: ModuleType) -> None:
+    floors = [latency.CALLED_FUTEX, latency.PACKETS]
+    parked = Record({}, [Series("latency", latency.PARKED, route, [1e-6] * 2000) for route in floors])
+    assert [ratio.target.ours for ratio in ratios(parked)] == floors
+    for route, ratio in zip(floors, ratios(parked), strict=True):
+        look = looks.of(parked)[route]
+        assert (look.colour, look.ours) == ("floor", False)
+        assert f"| {route}: 1.00 us | {route}: 1.00 us |" in readme._row(ratio)
+    assert "crossbuf" not in table.ratios(parked)
 
 
 def test_colours_can_be_read_on_either_paper() -> None:
@@ -246,6 +301,8 @@ def test_the_page_is_whole(page: str, record: Record) -> None:
         [Series("memory", f"{at} receivers", "mp.Pipe", [value], "B", at=at) for at, value in ((1, 0), (2, 0), (3, 0))],
         [Series("memory", f"{at} receivers", "mp.Pipe", [value], "B", at=at) for at, value in ((1, -5e4), (2, -4e4), (3, -3e4))],
         [Series("startup", "memory", "mp.Pipe", [0], "B")],
+        [Series(startup.MEMORY, startup.WITH_NUMPY, route, [-5e4], "B") for route in (startup.SPAWNED, startup.PROCESS)],
+        [Series(startup.MEMORY, startup.WITH_NUMPY, route, [at * 5e6], "B") for at, route in ((-1, startup.SPAWNED), (1, startup.PROCESS))],
         [Series("startup", "import", "mp.Pipe", [1e-3]), Series("startup", "import", "mp.Queue", [1e-3])],
     ],
 )
@@ -257,7 +314,7 @@ def test_odd_records_make_pages(series: list[Series]) -> None:
     read = Page(page.render(odd, {}))
     assert read.open == []
     assert all(one.route in read.text for one in series)
-    assert all(one.route in table.everything(odd) for one in series)
+    assert all(one.route in everything(odd) for one in series)
 
 
 def test_the_page_needs_no_network(page: str) -> None:
@@ -271,6 +328,8 @@ def test_the_page_speaks_to_those_who_do_not_see_it(page: str) -> None:
     drawings = [attributes for tag, attributes in read.tags if tag == "svg"]
     assert all(one.get("aria-hidden") == "true" or (one["role"], bool(one["aria-labelledby"])) == ("img", True) for one in drawings)
     assert page.count("<title id=") == page.count("<desc id=") == sum("role" in one for one in drawings) > 10
+    regions = [attributes["aria-label"] for _, attributes in read.tags if attributes.get("role") == "region"]
+    assert len(set(regions)) == len(regions) > 10
     assert {attributes.get("scope") for tag, attributes in read.tags if tag == "th"} == {"row", "col"}
 
 
@@ -345,6 +404,8 @@ def test_the_readme_is_rewritten_where_it_is_marked(record: Record, readme: Modu
     once, plot = (tmp_path / "README.md").read_text(), (tmp_path / readme.PLOT).read_text()
     readme.write(record, tmp_path)
     assert ((tmp_path / "README.md").read_text(), (tmp_path / readme.PLOT).read_text()) == (once, plot)
+    assert "crossbuf bench` on 2026-01-02: a machine" in once
+    assert "crossbuf bench`, on a machine that others used, on 2026-01-02: a machine" in readme.section(record, shared=True)
     for ratio in ratios(record):
         assert f"| {ratio.target.what} | {units.readable(ratio.ours, ratio.unit)} |" in once
     # All else is as it was.

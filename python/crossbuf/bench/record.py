@@ -1,6 +1,7 @@
 """What a run of the benchmark leaves: every sample, and where it was taken. `Record` to and from JSON."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -16,6 +17,12 @@ from .. import __version__
 
 #: Packages whose versions belong to the result.
 _PACKAGES = ("numpy", "joblib", "pyarrow", "ray", "iceoryx2")
+#: Of the environment, besides crossbuf's own: how many threads BLAS has.
+_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
+
+#: How the note begins of what was measured until something went wrong.
+EARLY = "it ended early: "
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,22 @@ class Series:
         """The middle of the samples."""
         return statistics.median(self.samples)
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether something went wrong amid the samples."""
+        return EARLY in self.note
+
     def quantile(self, share: float) -> float:
-        """The sample below which `share` of all lie."""
-        ordered = sorted(self.samples)
-        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+        """By nearest rank: the least sample that `share` of all do not exceed."""
+        return sorted(self.samples)[max(self._rank(share) - 1, 0)]
+
+    def knows(self, share: float) -> bool:
+        """Whether a sample lies beyond that quantile; it is no more than the greatest one otherwise."""
+        return self._rank(share) < len(self.samples)
+
+    def _rank(self, share: float) -> int:
+        # A hair less, as a product of floats may come out above the whole number that it is.
+        return math.ceil(share * len(self.samples) - 1e-9)
 
 
 @dataclass
@@ -92,15 +111,45 @@ def about(command: str) -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "crossbuf": __version__,
+        "load": f"{load()} at the start",
     }
-    if commit := _commit():
-        found["commit"] = commit
+    # What may be unknown, or not there.
+    for what, value in (
+        ("libc", " ".join(platform.libc_ver()).strip()),
+        ("huge pages", _huge_pages()),
+        ("variables", _variables()),
+        ("commit", _commit()),
+    ):
+        if value:
+            found[what] = value
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def load() -> str:
+    """How many threads wanted a CPU, on average over the last 1, 5 and 15 minutes."""
+    return " ".join(f"{average:.2f}" for average in os.getloadavg())
+
+
+def _huge_pages() -> str:
+    """What the kernel is set to for memory of a process, and for shared memory."""
+    chosen = []
+    for file, of in (("enabled", ""), ("shmem_enabled", " for shared memory")):
+        try:
+            text = (_HUGE_PAGES / file).read_text()
+        except OSError:
+            continue
+        chosen += [f"{word.strip('[]')}{of}" for word in text.split() if word.startswith("[")]
+    return ", ".join(chosen)
+
+
+def _variables() -> str:
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("CROSSBUF_") or name in _VARIABLES}
+    return " ".join(f"{name}={value}" for name, value in sorted(chosen.items()))
 
 
 def _processor() -> str:

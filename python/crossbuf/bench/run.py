@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .record import Record, Series
+from .record import EARLY, Record, Series
 from .routes import Refused, Route
 from .sampling import Effort, Samples, in_turns
 
@@ -32,35 +32,41 @@ class Run:
     ) -> None:
         """Appends what was measured of each route."""
         for route, (values, number, trouble) in measured.items():
-            note = f"it ended early: {_told(trouble)}" if trouble else (notes or {}).get(route, "")
+            note = "; ".join(filter(None, ((notes or {}).get(route), f"{EARLY}{told(trouble)}" if trouble else "")))
             self.record.series.append(Series(workload, case, route, values, unit, number=number, at=at, note=note))
 
     def refuse(self, workload: str, case: str, route: str, why: BaseException, at: float | None = None) -> None:
         """Appends that a route cannot do it."""
-        self.record.series.append(Series(workload, case, route, note=_told(why), at=at))
+        self.record.series.append(Series(workload, case, route, note=told(why), at=at))
 
     @contextlib.contextmanager
     def opened(self, routes: Iterable[type[Route]]) -> Iterator[dict[str, Route]]:
         """The routes that can run here, by their names, with their receivers running; why the others cannot goes into the record."""
         with contextlib.ExitStack() as receivers:
             running: dict[str, Route] = {}
-            for route in routes:
-                if why := route.absent():
-                    self.record.skipped[route.name] = why
-                    continue
+            for route in self.present(routes):
                 try:
                     running[route.name] = route()
                 except Exception as trouble:  # a rival that does not start here must not end the run
-                    self.record.skipped[route.name] = f"it does not start: {_told(trouble)}"
+                    self.record.skipped[route.name] = f"it does not start: {told(trouble)}"
                 else:
-                    receivers.callback(self._close, running[route.name])
+                    receivers.callback(self.close, running[route.name])
             yield running
 
-    def _close(self, route: Route) -> None:
+    def present(self, routes: Iterable[type[Route]]) -> Iterator[type[Route]]:
+        """Those that can run here; why the others cannot goes into the record."""
+        for route in routes:
+            if why := route.absent():
+                self.record.skipped[route.name] = why
+            else:
+                yield route
+
+    def close(self, route: Route) -> None:
+        """Ends a route's receiver; that it does not end goes into the record."""
         try:
             route.close()
         except Exception as trouble:  # neither must one that does not end
-            self.record.skipped[route.name] = f"it does not end: {_told(trouble)}"
+            self.record.skipped[route.name] = f"it does not end: {told(trouble)}"
 
     def trips(
         self,
@@ -82,7 +88,7 @@ class Run:
                     route.ask("touch", payload)
                     notes[name] = arrives(route, array, payload)
                 except Exception as refusal:
-                    notes[name] = _told(refusal)
+                    notes[name] = told(refusal)
                     continue
                 works[name] = lambda route=route, payload=payload: route.ask("touch", payload)
             measured = in_turns(works, effort)
@@ -90,7 +96,7 @@ class Run:
             self.add(workload, case, {name: measured.get(name, Samples([], 1)) for name in routes}, at=at, notes=notes)
 
 
-def _told(trouble: BaseException) -> str:
+def told(trouble: BaseException) -> str:
     """In one line."""
     lines = str(trouble).split("\n")
     # NumPy's ImportError begins with empty lines, and ends with what it was.

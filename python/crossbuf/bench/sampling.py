@@ -12,7 +12,7 @@ type Work = Callable[[], object]
 
 #: A sample takes at least this long, by repeating what is shorter: the clock's own cost and resolution vanish in it.
 _LEAST_SECONDS = 0.001
-_MOST_TIMES = 20_000
+_MOST_TIMES = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,26 @@ def timed(work: Work, number: int = 1) -> float:
 
 
 def in_turns[K](works: Mapping[K, Work], effort: Effort, *, batches: bool = True) -> dict[K, Samples]:
-    """Samples of all, a batch of each in every round. One call of each warms up; `batches` off makes each call a sample."""
+    """Samples of all, a batch of each in every round. A call of each warms up; `batches` off makes each call a sample."""
     numbers, troubles = dict.fromkeys(works, 1), Troubles[K]()
     for name, work in troubles.spared(works):
         with troubles.noted(name):
             timed(work)
-            once = timed(work) if batches else _LEAST_SECONDS
-            numbers[name] = min(max(1, int(_LEAST_SECONDS / once)), _MOST_TIMES)
+            numbers[name] = _number(work) if batches else 1
     seconds: dict[K, list[float]] = {name: [] for name in works}
     for _ in effort.rounds():
         for name, work in troubles.spared(works):
             with troubles.noted(name):
                 seconds[name].append(timed(work, numbers[name]))
     return {name: Samples(seconds[name], numbers[name], troubles.get(name)) for name in works}
+
+
+def _number(work: Work) -> int:
+    """How many make a batch. Twice in a row they must take long enough, as an interruption makes any number look so once."""
+    number = 1
+    while number < _MOST_TIMES and any(timed(work, number) * number < _LEAST_SECONDS for _ in range(2)):
+        number *= 2
+    return number
 
 
 class Troubles[K](dict[K, Exception]):

@@ -38,6 +38,8 @@ class Ratio(NamedTuple):
     ours: float
     theirs: float
     unit: str
+    #: Whether something went wrong with one side, so that the ratio says little.
+    early: bool = False
 
     @property
     def ratio(self) -> float:
@@ -48,6 +50,13 @@ class Ratio(NamedTuple):
     def met(self) -> bool:
         """Whether the bound is kept; true where there is none."""
         return self.target.bound is None or self.ratio <= self.target.bound
+
+    @property
+    def result(self) -> str:
+        """What is said of it; empty where there is no bound."""
+        if self.early:
+            return "ended early"
+        return "" if self.target.bound is None else "met" if self.met else "not met"
 
 
 def _copying() -> Iterator[Target]:
@@ -132,10 +141,15 @@ TARGETS: tuple[Target, ...] = (*_copying(), *_messages(), *_trips(), *_waiting()
 
 
 def ratios(record: Record) -> Iterator[Ratio]:
-    """All targets of which both sides were measured."""
+    """All targets of which both sides were measured, with samples enough for the quantile, and are above zero.
+
+    Memory that is a difference of two measurements may come out as nothing, or as less.
+    """
     for target in TARGETS:
         ours = record.find(target.workload, target.case, target.ours)
         theirs = record.find(target.workload, target.other_case or target.case, target.theirs)
-        if ours and theirs:
+        if ours and theirs and (target.quantile == 0.5 or ours.knows(target.quantile)):
             value = ours.median if target.quantile == 0.5 else ours.quantile(target.quantile)
-            yield Ratio(target, value, theirs.median, ours.unit)
+            if min(value, theirs.median) <= 0:
+                continue
+            yield Ratio(target, value, theirs.median, ours.unit, ours.ended_early or theirs.ended_early)

@@ -35,7 +35,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     commands.add_parser("doctor", help="say what this machine offers to crossbuf")
 
     bench = commands.add_parser("bench", help="measure crossbuf against pickle 5 and every other way that is installed")
-    bench.add_argument("--quick", action="store_true", help="a few minutes: fewer rounds, and no array above 64 MiB")
+    bench.add_argument("--quick", action="store_true", help="a few minutes: fewer rounds, and no array above 128 MiB")
     bench.add_argument("--only", metavar="NAME", action="append", default=[], help="this workload only; may be given again")
     bench.add_argument("--json", metavar="FILE", help="write every sample to FILE")
     bench.add_argument("--html", metavar="FILE", help="write a page with plots to FILE (takes matplotlib)")

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from ..targets import Ratio
 from .canvas import NORMAL, SMALL, Frame, apart, axes, length, line_of, mark_of, ticks, value_axis
-from .looks import Look
+from .looks import Look, is_floor
 from .svg import INCH, placeholder
 from .units import SENSES, readable, significant
 
@@ -171,7 +171,7 @@ def _lanes(places: Mapping[str, float]) -> dict[str, int]:
 
 
 def bars(ratios: Sequence[Ratio], width: float) -> Figure:
-    """How far each ratio is from 1, by factors: to the left crossbuf takes less."""
+    """How far each ratio is from 1, by factors: to the left what is measured takes less."""
     left, right = 14.0, width - 14
     letters = int((right - left) / length("x"))
     captions = [
@@ -190,13 +190,13 @@ def bars(ratios: Sequence[Ratio], width: float) -> Figure:
     marked = ticks(low, high, int((right - left) / 80), log=True)
     area.set_xticks(marked, [f"{number:.10f}".rstrip("0").rstrip(".") for number in marked])
     area.set_xticks([], minor=True)
-    area.set_title("\N{LEFTWARDS ARROW} crossbuf takes less", loc="left", fontsize=SMALL, color=placeholder("quiet"), pad=12)
+    area.set_title("\N{LEFTWARDS ARROW} takes less", loc="left", fontsize=SMALL, color=placeholder("quiet"), pad=12)
     top = 0.0
     for ratio, lines, tall in zip(ratios, captions, heights, strict=True):
         _caption(area, top, lines)
         middle = top + tall - 19
         _rule(area, marked, middle - 12, middle + 12)
-        colour = "ours-2" if ratio.met else "bad"
+        colour = "quiet" if ratio.early else "bad" if not ratio.met else "floor" if is_floor(ratio.target.ours) else "ours-2"
         area.barh(middle, ratio.ratio - 1, left=1, height=14, color=placeholder(colour))
         area.vlines([1], middle - 12, middle + 12, color=placeholder("quiet"), linewidth=1)
         if ratio.target.bound is not None:
@@ -210,5 +210,6 @@ def bars(ratios: Sequence[Ratio], width: float) -> Figure:
 
 
 def _versus(ratio: Ratio) -> str:
-    bound = "" if ratio.target.bound is None else f"; bound {ratio.target.bound:g}, {'met' if ratio.met else 'not met'}"
-    return f"{readable(ratio.ours, ratio.unit)} against {readable(ratio.theirs, ratio.unit)} of {ratio.target.theirs}{bound}"
+    bound = "" if ratio.target.bound is None else f"; bound {ratio.target.bound:g}"
+    result = f", {ratio.result}" if ratio.result else ""
+    return f"{readable(ratio.ours, ratio.unit)} against {readable(ratio.theirs, ratio.unit)} of {ratio.target.theirs}{bound}{result}"

@@ -60,10 +60,12 @@ def of_ratios(record: Record) -> Grid:
             ratio.target.theirs,
             significant(ratio.ratio),
             "" if bound is None else f"{bound:g}",
-            "" if bound is None else "met" if ratio.met else "not met",
+            ratio.result,
         )
         rows.append(Row(ratio.target.what, [Cell(text) for text in cells]))
-    return Grid("ratios: below 1 crossbuf takes less", "what", ["ours", "theirs", "by", "ratio", "bound", "result"], rows, [], words=(2, 5))
+    # Not "crossbuf": some rows are of floors, as `what` says.
+    title, columns = "ratios: below 1 what is measured takes less", ["measured", "against", "of", "ratio", "bound", "result"]
+    return Grid(title, "what", columns, rows, [], words=(2, 5))
 
 
 def _of_medians(series: Sequence[Series]) -> Grid:
@@ -80,8 +82,11 @@ def _of_medians(series: Sequence[Series]) -> Grid:
 
 
 def _median(series: Series, notes: dict[str, int]) -> Cell:
-    note = notes.setdefault(series.note, len(notes) + 1) if series.note else 0
-    return Cell(readable(series.median, series.unit) if series.samples else "no", note)
+    return Cell(readable(series.median, series.unit) if series.samples else "no", _note(series, notes))
+
+
+def _note(series: Series, notes: dict[str, int]) -> int:
+    return notes.setdefault(series.note, len(notes) + 1) if series.note else 0
 
 
 def _of_quantiles(case: str, series: Sequence[Series]) -> Grid:
@@ -91,9 +96,6 @@ def _of_quantiles(case: str, series: Sequence[Series]) -> Grid:
         if not one.samples:
             rows.append(Row(one.route, [_median(one, notes)]))
             continue
-        # A quantile is only known when at least one sample lies beyond it.
-        cells = [
-            Cell(readable(one.quantile(share), one.unit) if len(one.samples) * (1 - share) > 0.999 else "") for share in QUANTILES.values()
-        ]
-        rows.append(Row(one.route, [*cells, Cell(f"{len(one.samples):,}")]))
+        cells = [Cell(readable(one.quantile(share), one.unit) if one.knows(share) else "") for share in QUANTILES.values()]
+        rows.append(Row(one.route, [*cells, Cell(f"{len(one.samples):,}", _note(one, notes))]))
     return Grid(case, "route", [*QUANTILES, "trips"], rows, list(notes))

@@ -74,8 +74,8 @@ def of(record: Record) -> dict[str, Look]:
 
 
 def is_ours(route: str) -> bool:
-    """Whether it is crossbuf that is measured."""
-    return route.startswith(("crossbuf", "share")) or any(route == target.ours for target in TARGETS)
+    """Whether it is crossbuf that is measured. Targets show the tails of floors beside ours."""
+    return not is_floor(route) and (route.startswith(("crossbuf", "share")) or any(route == target.ours for target in TARGETS))
 
 
 def is_floor(route: str) -> bool:

@@ -58,8 +58,11 @@ def _ratios(record: Record) -> str:
     if plot is None:
         body = "<p>None of the pairs that are compared was measured.</p>"
     else:
-        intro = "<p>What crossbuf means to reach. A bar to the left of 1 says that it takes less; the stroke across is the bound.</p>"
-        body = intro + _figure(plot, {}) + _table(grid.of_ratios(record), {})
+        intro = (
+            "<p>What crossbuf means to reach, in grey the same of floors and what ended early. A bar to the left of 1 says that it takes "
+            "less; the stroke across is the bound.</p>"
+        )
+        body = intro + _figure(plot, {}) + _table("ratios", grid.of_ratios(record), {})
     return f'<section id="ratios"><h2>Ratios</h2>{body}</section>'
 
 
@@ -70,8 +73,9 @@ def _workload(record: Record, name: str, how: Mapping[str, Look], meaning: str) 
     if name in grid.SINGLE_TRIPS:
         parts.append("<p>Each trip is timed by itself. A quantile is given where at least one trip was slower.</p>")
     parts += [_figure(plot, how) for plot in plots.of(record, name)]
-    parts += [_table(one, how) for one in grid.of(record, name)]
-    parts.append(f"<details><summary>The samples of {escape(name)}</summary>{_table(_samples(record.of(name)), {})}</details></section>")
+    parts += [_table(name, one, how) for one in grid.of(record, name)]
+    samples = _table(name, _samples(record.of(name)), {})
+    parts.append(f"<details><summary>The samples of {escape(name)}</summary>{samples}</details></section>")
     return "".join(parts)
 
 
@@ -84,14 +88,16 @@ def _figure(plot: plots.Plot, how: Mapping[str, Look]) -> str:
     return f"<figure><figcaption>{escape(plot.title)}</figcaption>{''.join(variants)}{legend}</figure>"
 
 
-def _table(found: Grid, how: Mapping[str, Look]) -> str:
+def _table(of: str, found: Grid, how: Mapping[str, Look]) -> str:
+    """With a name that tells it from the tables of other workloads."""
     heads = "".join(
         f'<th scope="col"{" class=words" if at in found.words else ""}>{_head(column, how)}</th>' for at, column in enumerate(found.columns)
     )
     rows = "".join(_row(row, found, how) for row in found.rows)
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
+    title = escape(found.title)
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(found.title)}"><table><caption>{escape(found.title)}</caption>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(of)}, {title}"><table><caption>{title}</caption>'
         f'<thead><tr><th scope="col">{found.corner}</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
         + (f'<ol class="notes">{notes}</ol>' if notes else "")
     )

@@ -51,7 +51,7 @@ def of_ratios(record: Record) -> Plot | None:
     found = list(ratios(record))
     if not found:
         return None
-    title = "Ratios of crossbuf to others, below 1 where it takes less"
+    title = "Ratios: below 1 what is measured takes less"
     about = "; ".join(f"{ratio.target.what}: {significant(ratio.ratio)}" for ratio in found)
     wide, narrow = (drawn(figures.bars(found, width), f"ratios-{width}", title, about) for width in (WIDE, NARROW))
     return Plot(title, wide, narrow, [], labelled=True)

@@ -32,13 +32,6 @@ def skipped(record: Record) -> str:
     return "\n".join(["skipped", *lines]) if reasons else ""
 
 
-def everything(record: Record) -> str:
-    """All of it, with machine and versions."""
-    about = "\n".join(f"{what:<10}{value}" for what, value in record.about.items())
-    parts = [about, *(workload(record, name) for name in record.workloads()), ratios(record), skipped(record)]
-    return "\n\n".join(filter(None, parts))
-
-
 def _written(found: Grid) -> str:
     notes = [_wrapped(note, f"[{number}] ") for number, note in enumerate(found.notes, 1)]
     pieces = ["\n".join(lines) for lines in _pieces(found)]

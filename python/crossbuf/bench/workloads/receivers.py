@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..._progress import Progress
-from ..record import Series
 from ..routes import ROUTES, Route, companies
 from ..run import Run
-from ..sampling import Troubles, timed
+from ..sampling import Samples, Troubles, timed
 
 NAME = "receivers"
 MEMORY = "memory of receivers"
@@ -31,16 +30,16 @@ def measure(run: Run) -> None:
     """Appends the series of both workloads."""
     array = np.arange(_BYTES // 8, dtype="f8")
     counts = (1, 4) if run.quick else COUNTS
-    routes = [route for route in ROUTES if route.place != "here" and not route.absent()]
+    routes = list(run.present(route for route in ROUTES if route.place != "here"))
     with Progress(NAME, _TURNS * len(counts) * len(routes)) as progress:
         for count, company in itertools.product(counts, companies(routes)):
             with ExitStack() as kept:
-                crews = [_Crew(route, count, kept) for route in company]
+                crews = [_Crew(run, route, count, kept) for route in company]
                 for crew in crews * _TURNS:
-                    crew.turn(run, array)
+                    crew.turn(array)
                     progress.advance(1)
             for crew in crews:
-                crew.append_to(run)
+                crew.append()
 
 
 class _Crew:
@@ -50,38 +49,43 @@ class _Crew:
     that has loaded NumPy leaves memory behind when it ends.
     """
 
-    def __init__(self, route: type[Route], count: int, kept: ExitStack) -> None:
-        self._route, self._count, self._kept = route, count, kept
+    def __init__(self, run: Run, route: type[Route], count: int, kept: ExitStack) -> None:
+        self._run, self._route, self._count, self._kept = run, route, count, kept
         self._receivers: list[Route] = []
         self._seconds: list[float] = []
         self._held: list[float] = []
         self._troubles = Troubles[str]()
 
-    def turn(self, run: Run, array: Any) -> None:
-        """Measures, unless it was refused before."""
+    def turn(self, array: Any) -> None:
+        """Measures, unless it has failed before."""
         if self._troubles:
             return
         with ExitStack() as started, self._troubles.noted(self._route.name):
             if self._route.place == "process" or not self._receivers:
                 self._start(started if self._route.place == "process" else self._kept, array)
-            for _ in run.effort(0.25, least=3).rounds():
+            for _ in self._run.effort(0.25, least=3).rounds():
                 self._seconds.append(timed(partial(_broadcast, self._receivers, array, "touch", bool)))
 
     def _start(self, stack: ExitStack, array: Any) -> None:
-        self._receivers = [stack.enter_context(self._route()) for _ in range(self._count)]
+        self._receivers = []
+        for _ in range(self._count):
+            self._receivers.append(self._route())
+            stack.callback(self._run.close, self._receivers[-1])
         # What they import for their first array is no memory of arrays. Nor would be memory in which an earlier one was.
         _broadcast(self._receivers, array[:1], "hold", bool)
         before = memory()
         self._held.append(_broadcast(self._receivers, array, "hold", memory) - before)
 
-    def append_to(self, run: Run) -> None:
-        """Appends the series, or the refusal."""
+    def append(self) -> None:
+        """Appends the series with what ended them early, or the refusal."""
         case, name = f"{self._count} receiver{'s' if self._count > 1 else ''}", self._route.name
-        if refusal := self._troubles.get(name):
-            run.refuse(NAME, case, name, refusal, self._count)
-            return
-        run.record.series.append(Series(MEMORY, case, name, self._held, "B", at=self._count))
-        run.record.series.append(Series(NAME, case, name, self._seconds, at=self._count))
+        trouble = self._troubles.get(name)
+        if self._held:
+            self._run.add(MEMORY, case, {name: Samples(self._held, 1, trouble)}, at=self._count, unit="B")
+        if trouble and not self._seconds:
+            self._run.refuse(NAME, case, name, trouble, self._count)
+        else:
+            self._run.add(NAME, case, {name: Samples(self._seconds, 1, trouble)}, at=self._count)
 
 
 def _broadcast[T](receivers: Sequence[Route], array: Any, question: str, meanwhile: Callable[[], T]) -> T:

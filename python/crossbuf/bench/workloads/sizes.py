@@ -19,7 +19,9 @@ _COPIES = 16
 def measure(run: Run) -> None:
     """Appends all series."""
     room = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _COPIES
-    sizes = [size for size in SIZES if size <= (64 << 20 if run.quick else room)]
+    sizes = [size for size in SIZES if size <= (min(64 << 20, room) if run.quick else room)]
+    if left_out := [named(size) for size in SIZES if room < size]:
+        run.record.about["left out"] = f"{', '.join(left_out)}: {_COPIES} copies do not fit into {named(room * _COPIES)} of free memory"
     together = companies()
     with Progress(NAME, len(together) * len(sizes)) as progress:
         for company in together:
