@@ -1,5 +1,6 @@
 """The benchmark measures what it says: every route carries what was sent, refusals are noted, and nothing hangs on the dead."""
 
+import copyreg
 import importlib
 import multiprocessing
 import os
@@ -24,7 +25,7 @@ from crossbuf.bench.routes import ROUTES, Refused, Route
 from crossbuf.bench.routes.files import Folder, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
-from crossbuf.bench.routes.multiprocess import Pipe, Queue
+from crossbuf.bench.routes.multiprocess import NewSharedMemory, Pipe, Queue, ReadySharedMemory
 from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied
 from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
 from crossbuf.bench.routes.ray import RayPut
@@ -55,6 +56,26 @@ def test_a_route_carries_what_was_sent(route: type[Route]) -> None:
             assert way.ask("touch", payload) == serving.PING
             # A second time, as receivers keep things.
             assert tuple(way.ask("ends", payload)) == ("0.0", "2999.0")
+        way.give_up(payload)
+
+
+BY_MEMORY = [NewSharedMemory, ReadySharedMemory, Iceoryx2, Iceoryx2Published]
+
+
+@pytest.mark.parametrize("route", BY_MEMORY, ids=lambda route: route.name)
+def test_a_route_that_describes_memory_keeps_fields_and_pickles_no_other_dtype(route: type[Route], monkeypatch: pytest.MonkeyPatch) -> None:
+    with available(route)() as way:
+        for array in (np.ones(4, [("x", "f8"), ("n", "i4")]), np.arange(4).astype("M8[us]")):
+            payload = way.prepare(array)
+            assert layouts.difference(serving.reply_to("look", array), way.ask("look", payload)) == ""
+            way.give_up(payload)
+
+        def refuse(dtype: np.dtype) -> None:
+            raise AssertionError(f"{dtype} is pickled")
+
+        monkeypatch.setitem(copyreg.dispatch_table, type(np.dtype("f8")), refuse)
+        payload = way.prepare(np.ones(4))
+        assert way.ask("touch", payload) == serving.PING
         way.give_up(payload)
 
 

@@ -6,7 +6,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 from .. import serving
-from .route import PROCESSES, Piped, Served, plain
+from .route import PROCESSES, Piped, Served, dtype_of, plain
 
 #: SharedMemory of which this process is not the owner is no business of its resource tracker; before 3.13 that could not be said.
 _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -86,7 +86,7 @@ def _filled(array: Any) -> tuple[shared_memory.SharedMemory, tuple[Any, ...]]:
 
     memory = shared_memory.SharedMemory(create=True, size=max(array.nbytes, 1))
     np.copyto(np.ndarray(array.shape, array.dtype, buffer=memory.buf), array)
-    return memory, (memory.name, array.dtype, array.shape)
+    return memory, (memory.name, dtype_of(array), array.shape)
 
 
 class NewSharedMemory(Piped):
