@@ -25,7 +25,7 @@ from crossbuf.bench.routes import ROUTES, Refused, Route
 from crossbuf.bench.routes.files import Folder, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
-from crossbuf.bench.routes.multiprocess import NewSharedMemory, Pipe, Queue, ReadySharedMemory
+from crossbuf.bench.routes.multiprocess import KeptSharedMemory, NewSharedMemory, Pipe, Queue, ReadySharedMemory
 from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied
 from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
 from crossbuf.bench.routes.ray import RayPut
@@ -59,7 +59,7 @@ def test_a_route_carries_what_was_sent(route: type[Route]) -> None:
         way.give_up(payload)
 
 
-BY_MEMORY = [NewSharedMemory, ReadySharedMemory, Iceoryx2, Iceoryx2Published]
+BY_MEMORY = [NewSharedMemory, KeptSharedMemory, ReadySharedMemory, Iceoryx2, Iceoryx2Published]
 
 
 @pytest.mark.parametrize("route", BY_MEMORY, ids=lambda route: route.name)
@@ -77,6 +77,17 @@ def test_a_route_that_describes_memory_keeps_fields_and_pickles_no_other_dtype(r
         payload = way.prepare(np.ones(4))
         assert way.ask("touch", payload) == serving.PING
         way.give_up(payload)
+
+
+def test_a_kept_block_is_replaced_by_a_larger_one_alone() -> None:
+    sizes = []
+    with KeptSharedMemory() as way:
+        for length in (1 << 10, 1 << 14, 1 << 10):
+            assert way.ask("ends", way.prepare(np.arange(float(length)))) == ("0.0", f"{length - 1.0}")
+            sizes.append(way._memory.size)
+        name = way._memory.name
+    assert sizes == [1 << 13, 1 << 17, 1 << 17]
+    assert not Path("/dev/shm", name).exists()
 
 
 def test_names_tell_routes_apart() -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..demo import ways
 from .record import Record
 from .routes.here import Copy, PickleInBand
-from .routes.multiprocess import NewSharedMemory, Pipe, ReadySharedMemory
+from .routes.multiprocess import KeptSharedMemory, Pipe, ReadySharedMemory
 from .routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied, ProcessShared
 from .routes.stdlib_interpreters import QueueMemoryview
 from .workloads import copying, executors, job, latency, messages, sizes, startup, throughput
@@ -78,7 +78,7 @@ def _trips() -> Iterator[Target]:
         (InterpreterShared, QueueMemoryview, 0.01),
         (ProcessShared, ReadySharedMemory, 0.6),
         (InterpreterCopied, Copy, 1.1),
-        (ProcessCopied, NewSharedMemory, None),
+        (ProcessCopied, KeptSharedMemory, None),
         (ProcessCopied, PickleInBand, None),
     ):
         yield Target(f"64 MiB, {ours.name.removeprefix('crossbuf ')}", sizes.NAME, "64 MiB", ours.name, theirs.name, bound)

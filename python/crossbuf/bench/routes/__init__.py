@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from .files import NewArrowFile, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from .here import Copy, PickleInBand, PickleOutOfBand
 from .iceoryx2 import Iceoryx2, Iceoryx2Published
-from .multiprocess import NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
+from .multiprocess import KeptSharedMemory, NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
 from .ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied, ProcessDrafted, ProcessShared
 from .pools import InterpreterPool, ProcessPool
 from .ray import RayPut, RayReady
@@ -39,6 +39,7 @@ ROUTES: tuple[type[Route], ...] = (
     PipeOutOfBand,
     Queue,
     NewSharedMemory,
+    KeptSharedMemory,
     ReadySharedMemory,
     ProcessPool,
     NewJoblibFile,
