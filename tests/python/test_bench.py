@@ -22,7 +22,7 @@ from crossbuf.bench import serving
 from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
-from crossbuf.bench.routes.files import Folder, ReadyJoblibFile
+from crossbuf.bench.routes.files import Folder, ReadyArrowFile, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
 from crossbuf.bench.routes.multiprocess import KeptSharedMemory, NewSharedMemory, Pipe, Queue, ReadySharedMemory
@@ -88,6 +88,16 @@ def test_a_kept_block_is_replaced_by_a_larger_one_alone() -> None:
         name = way._memory.name
     assert sizes == [1 << 13, 1 << 17, 1 << 17]
     assert not Path("/dev/shm", name).exists()
+
+
+@pytest.mark.parametrize("route", [ReadyArrowFile, ReadyJoblibFile], ids=lambda route: route.name)
+def test_the_receiver_of_a_ready_file_maps_it_once(route: type[Route]) -> None:
+    with available(route)() as way:
+        for last in (2.0, 3.0):
+            payload = way.prepare(np.arange(last + 1))
+            assert way.ask("ends", payload) == ("0.0", str(last))
+            way.give_up(payload)
+            assert way.ask("ends", payload) == ("0.0", str(last)), "it asks for the file again"
 
 
 def test_names_tell_routes_apart() -> None:

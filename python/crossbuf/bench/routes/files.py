@@ -1,6 +1,7 @@
 """Routes through a file in shared memory that the receiver maps: pyarrow's IPC format, and joblib's memmap."""
 
 import fcntl
+import functools
 import itertools
 import os
 import shutil
@@ -96,9 +97,13 @@ class _New(_Files):
 
 
 class _Ready(_Files):
-    """A file written before; the receiver maps it in each trip, as nothing tells it that it has it mapped already."""
+    """A file written before; the receiver keeps it mapped until another one's name comes, so that only the first trip maps."""
 
     ready = True
+
+    @classmethod
+    def receiver(cls, pipe: Any) -> None:
+        serving.serve(pipe.recv, pipe.send, functools.lru_cache(maxsize=1)(cls.read))
 
     def prepare(self, array: Any) -> Any:
         return self._written(array)
@@ -148,7 +153,7 @@ class NewArrowFile(_Arrow, _New):
 
 class ReadyArrowFile(_Arrow, _Ready):
     name = "pyarrow IPC, ready file"
-    how = "the file is written before; its name through a Pipe, memory_map and ipc.read_tensor"
+    how = "the file is written before; its name through a Pipe; memory_map and ipc.read_tensor in the first trip"
 
 
 class NewJoblibFile(_Joblib, _New):
@@ -158,4 +163,4 @@ class NewJoblibFile(_Joblib, _New):
 
 class ReadyJoblibFile(_Joblib, _Ready):
     name = "joblib memmap, ready file"
-    how = "the file is dumped before; its name through a Pipe, joblib.load(mmap_mode='r')"
+    how = "the file is dumped before; its name through a Pipe; joblib.load(mmap_mode='r') in the first trip"
