@@ -22,6 +22,7 @@ from crossbuf.bench import serving
 from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
+from crossbuf.bench.routes.bare import CalledFutex, OsPipes, PipeOfBytes
 from crossbuf.bench.routes.files import Folder, ReadyArrowFile, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
@@ -98,6 +99,24 @@ def test_the_receiver_of_a_ready_file_maps_it_once(route: type[Route]) -> None:
             assert way.ask("ends", payload) == ("0.0", str(last))
             way.give_up(payload)
             assert way.ask("ends", payload) == ("0.0", str(last)), "it asks for the file again"
+
+
+@pytest.mark.parametrize("route", [CalledFutex, PipeOfBytes, OsPipes], ids=lambda route: route.name)
+def test_a_bare_round_trip_carries_nothing(route: type[Route]) -> None:
+    with route() as way:
+        way.ping()
+        with pytest.raises(Refused, match="carries nothing"):
+            way.ask("touch", np.ones(3))
+
+
+@pytest.mark.parametrize("route", [PipeOfBytes, OsPipes], ids=lambda route: route.name)
+def test_a_bare_round_trip_to_a_dead_process_ends(route: type[Route]) -> None:
+    with route() as way:
+        [process] = multiprocessing.active_children()
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        with pytest.raises((EOFError, BrokenPipeError)):
+            way.ping()
 
 
 def test_names_tell_routes_apart() -> None:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from ..demo import ways
 from .record import Record
+from .routes.bare import PipeOfBytes
 from .routes.here import Copy, PickleInBand
-from .routes.multiprocess import KeptSharedMemory, Pipe, ReadySharedMemory
+from .routes.multiprocess import KeptSharedMemory, ReadySharedMemory
 from .routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied, ProcessShared
 from .routes.stdlib_interpreters import QueueMemoryview
 from .workloads import copying, executors, job, latency, messages, sizes, startup, throughput
@@ -92,8 +93,8 @@ def _waiting() -> Iterator[Target]:
     yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
     yield Target("interpreter, round trip parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
     yield Target("interpreter, after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
-    yield Target("process, round trip hot", latency.NAME, hot, process, Pipe.messages, 1.0)
-    yield Target("process, round trip parked", latency.NAME, parked, process, Pipe.messages, 1.0)
+    yield Target("process, round trip hot", latency.NAME, hot, process, PipeOfBytes.messages, 1.0)
+    yield Target("process, round trip parked", latency.NAME, parked, process, PipeOfBytes.messages, 1.0)
     # The tail of the machine belongs beside ours: no message is quicker than the wake-up that it needs.
     for whose, route, bound in (
         ("interpreter", interpreter, 5),

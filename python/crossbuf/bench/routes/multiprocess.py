@@ -14,7 +14,6 @@ _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else
 
 class Pipe(Piped):
     name = "mp.Pipe"
-    messages = "mp.Pipe"
     how = "Connection.send of the ndarray: pickled in band"
 
 
