@@ -229,6 +229,19 @@ def test_a_killed_receiver_ends_the_trip(route: type[Route]) -> None:
     way.close()
 
 
+def test_a_queue_closes_though_its_receiver_died_before_it_read() -> None:
+    way = Queue()
+    [process] = multiprocessing.active_children()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    way.send("touch", np.ones(1_000_000))
+    os.kill(process.pid, signal.SIGKILL)
+    closing = threading.Thread(target=way.close, daemon=True)
+    closing.start()
+    closing.join(puppets.WATCHDOG)
+    assert not closing.is_alive()
+
+
 class Deadly:
     """Whoever unpickles it calls `end`, and does not live on."""
 

@@ -67,6 +67,9 @@ class Queue(Served):
     def close(self) -> None:
         self.tell_end()
         self._process.join()
+        if self._process.exitcode:
+            # The queue's thread may be stuck with what nobody reads any more, as this process has the reader's end, too.
+            self._there.cancel_join_thread()
         self._there.close()
         self._there.join_thread()
         self._back.close()
