@@ -14,6 +14,7 @@ _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else
 
 class Pipe(Piped):
     name = "mp.Pipe"
+    messages = "mp.Pipe"
     how = "Connection.send of the ndarray: pickled in band"
 
 
