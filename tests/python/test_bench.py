@@ -242,6 +242,23 @@ def test_a_queue_closes_though_its_receiver_died_before_it_read() -> None:
     assert not closing.is_alive()
 
 
+@pytest.mark.parametrize("route", [Queue, ProcessPool], ids=lambda route: route.name)
+def test_a_receiver_ends_with_a_killed_benchmark(route: type[Route]) -> None:
+    code = f"""if __name__ == "__main__":
+        import multiprocessing
+        from {route.__module__} import {route.__name__}
+        way = {route.__name__}()
+        print(multiprocessing.active_children()[0].pid, flush=True)
+        input()"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        receiver = Path("/proc", process.stdout.readline().strip())
+        assert receiver.exists()
+        process.kill()
+    # A process that nobody has waited for stays, but has no command any more.
+    puppets.until(lambda: not receiver.exists() or not (receiver / "cmdline").read_bytes(), "the receiver is gone")
+
+
 class Deadly:
     """Whoever unpickles it calls `end`, and does not live on."""
 

@@ -6,7 +6,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 from .. import serving
-from .route import PROCESSES, Piped, Served, dtype_of, plain
+from .route import PROCESSES, Piped, Served, dtype_of, end_with_parent, plain
 
 #: SharedMemory of which this process is not the owner is no business of its resource tracker; before 3.13 that could not be said.
 _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -63,6 +63,7 @@ class Queue(Served):
     @staticmethod
     def receiver(inbox: Any, outbox: Any) -> None:
         """What the process does."""
+        end_with_parent()
         serving.serve(inbox.get, outbox.send)
 
     def close(self) -> None:

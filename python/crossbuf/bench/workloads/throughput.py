@@ -12,6 +12,7 @@ from ...errors import Empty
 from ...workers import spawn
 from .. import workers
 from ..routes.route import PROCESSES as CONTEXT
+from ..routes.route import end_with_parent
 from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
 from ..sampling import Samples, Troubles
@@ -106,6 +107,11 @@ def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
 def _start(place: str, arguments: tuple[Any, ...]) -> Any:
     if place == "interpreter":
         return spawn(workers.operate, *arguments)
-    process = CONTEXT.Process(target=workers.operate, args=arguments, daemon=True)
+    process = CONTEXT.Process(target=_operate, args=arguments, daemon=True)
     process.start()
     return process
+
+
+def _operate(*arguments: Any) -> None:
+    end_with_parent()
+    workers.operate(*arguments)
