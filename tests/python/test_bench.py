@@ -23,7 +23,7 @@ from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
 from crossbuf.bench.routes import ROUTES, Refused, Route
 from crossbuf.bench.routes.bare import CalledFutex, OsPipes, PipeOfBytes
-from crossbuf.bench.routes.files import Folder, ReadyArrowFile, ReadyJoblibFile
+from crossbuf.bench.routes.files import Folder, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
 from crossbuf.bench.routes.iceoryx2 import Iceoryx2, Iceoryx2Published
 from crossbuf.bench.routes.multiprocess import KeptSharedMemory, NewSharedMemory, Pipe, Queue, ReadySharedMemory
@@ -240,6 +240,27 @@ def test_a_queue_closes_though_its_receiver_died_before_it_read() -> None:
     closing.start()
     closing.join(puppets.WATCHDOG)
     assert not closing.is_alive()
+
+
+@pytest.mark.parametrize("route", [NewSharedMemory, NewJoblibFile], ids=lambda route: route.name)
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_dead_receiver_leaves_no_memory_of_a_trip(route: type[Route], sent: bool) -> None:
+    def memory() -> Path:
+        return Path("/dev/shm", way._memory.name) if isinstance(way, NewSharedMemory) else Path(way._path)
+
+    way = available(route)()
+    [process] = multiprocessing.active_children()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    if sent:
+        way.send("touch", np.ones(3))
+        assert memory().exists()
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    with pytest.raises((EOFError, OSError)):
+        way.answer() if sent else way.send("touch", np.ones(3))
+    assert not memory().exists()
+    way.close()
 
 
 @pytest.mark.parametrize("route", [Queue, ProcessPool], ids=lambda route: route.name)

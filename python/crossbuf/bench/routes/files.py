@@ -88,12 +88,17 @@ class _New(_Files):
 
     def send(self, question: str, payload: Any) -> None:
         self._path = self._written(payload)
-        super().send(question, self._path)
+        try:
+            super().send(question, self._path)
+        except BaseException:
+            Path(self._path).unlink()
+            raise
 
     def answer(self) -> Any:
-        reply = super().answer()
-        Path(self._path).unlink()
-        return reply
+        try:
+            return super().answer()
+        finally:
+            Path(self._path).unlink()
 
 
 class _Ready(_Files):

@@ -137,12 +137,17 @@ class NewSharedMemory(_SharedMemory):
 
     def send(self, question: str, payload: Any) -> None:
         self._memory = _block(payload.nbytes)
-        super().send(question, _copied_in(payload, self._memory))
+        try:
+            super().send(question, _copied_in(payload, self._memory))
+        except BaseException:
+            _removed(self._memory)
+            raise
 
     def answer(self) -> Any:
-        reply = super().answer()
-        _removed(self._memory)
-        return reply
+        try:
+            return super().answer()
+        finally:
+            _removed(self._memory)
 
 
 class KeptSharedMemory(_SharedMemory):
