@@ -1,6 +1,7 @@
 """The benchmark measures what it says: every route carries what was sent, refusals are noted, and nothing hangs on the dead."""
 
 import copyreg
+import fcntl
 import importlib
 import multiprocessing
 import os
@@ -8,10 +9,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import puppets
@@ -21,7 +24,7 @@ from crossbuf import Broken
 from crossbuf.bench import serving
 from crossbuf.bench.record import Record, Series, about
 from crossbuf.bench.report import table, units
-from crossbuf.bench.routes import ROUTES, Refused, Route
+from crossbuf.bench.routes import ROUTES, Refused, Route, files
 from crossbuf.bench.routes.bare import CalledFutex, OsPipes, PipeOfBytes
 from crossbuf.bench.routes.files import Folder, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from crossbuf.bench.routes.here import Copy
@@ -133,7 +136,7 @@ def test_a_folder_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_folder_of_a_killed_benchmark_goes_with_the_next() -> None:
-    code = "from crossbuf.bench.routes.files import Folder; print(Folder().path, flush=True); input()"
+    code = "from crossbuf.bench.routes.files import Folder; folder = Folder(); print(folder.path, flush=True); input()"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
@@ -144,6 +147,22 @@ def test_the_folder_of_a_killed_benchmark_goes_with_the_next() -> None:
         process.kill()
     Folder().remove()
     assert not path.exists()
+
+
+def test_nobody_looks_for_old_folders_while_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkdtemp
+
+    def watched(**where: Any) -> str:
+        path = make(**where)
+        # As another benchmark that starts now.
+        with pytest.raises(BlockingIOError), files._locked(files._PARENT, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            files._remove_unless_locked(Path(path))
+        return path
+
+    monkeypatch.setattr(tempfile, "mkdtemp", watched)
+    folder = Folder()
+    assert folder.path.exists()
+    folder.remove()
 
 
 @pytest.mark.parametrize("route", [Pipe, ProcessCopied], ids=lambda route: route.name)
