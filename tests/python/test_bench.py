@@ -34,7 +34,7 @@ from crossbuf.bench.routes.ours import InterpreterCopied, InterpreterDrafted, In
 from crossbuf.bench.routes.pools import InterpreterPool, ProcessPool
 from crossbuf.bench.routes.ray import RayPut
 from crossbuf.bench.routes.route import missing
-from crossbuf.bench.routes.stdlib_interpreters import QueuePickled
+from crossbuf.bench.routes.stdlib_interpreters import QueuePickled, QueueWoken
 from crossbuf.bench.run import Run
 from crossbuf.bench.sampling import Effort, in_turns, on_one_cpu
 from crossbuf.bench.workloads import WORKLOADS, layouts, receivers, throughput
@@ -326,6 +326,15 @@ def test_an_interpreter_that_ends_over_its_question_ends_the_trip(route: type[Ro
     way = available(route)()
     with pytest.raises((EOFError, Broken)):
         way.ask("touch", Deadly(sys.exit))
+
+
+def test_an_interpreter_that_ends_wakes_who_waits_at_its_pipe() -> None:
+    way = available(QueueWoken)()
+    way.tell_end()
+    way.tell_end()
+    with pytest.raises(EOFError, match="the receiver has ended"):
+        way.answer()
+    way.close()
 
 
 def test_a_dead_receiver_is_noted_and_the_other_routes_go_on() -> None:

@@ -9,7 +9,7 @@ from .routes.bare import PipeOfBytes
 from .routes.here import Copy, PickleInBand
 from .routes.multiprocess import KeptSharedMemory, ReadySharedMemory
 from .routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied, ProcessShared
-from .routes.stdlib_interpreters import QueueMemoryview
+from .routes.stdlib_interpreters import QueueMemoryview, QueueWoken
 from .workloads import copying, executors, job, latency, messages, sizes, startup, throughput
 from .workloads.sizes import named
 
@@ -77,6 +77,7 @@ def _messages() -> Iterator[Target]:
 def _trips() -> Iterator[Target]:
     for ours, theirs, bound in (
         (InterpreterShared, QueueMemoryview, 0.01),
+        (InterpreterShared, QueueWoken, 1.0),
         (ProcessShared, ReadySharedMemory, 0.6),
         (InterpreterCopied, Copy, 1.1),
         (ProcessCopied, KeptSharedMemory, None),
@@ -91,6 +92,7 @@ def _waiting() -> Iterator[Target]:
     interpreter, process = InterpreterShared.messages, ProcessShared.messages
     hot, parked, rested = latency.HOT, latency.PARKED, latency.RESTED
     yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
+    yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueWoken.messages, 1.0)
     yield Target("interpreter, round trip parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
     yield Target("interpreter, after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
     yield Target("process, round trip hot", latency.NAME, hot, process, PipeOfBytes.messages, 1.0)

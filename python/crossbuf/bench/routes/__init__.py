@@ -18,7 +18,7 @@ from .pools import InterpreterPool, ProcessPool
 from .ray import RayPut, RayReady
 from .route import Refused as Refused
 from .route import Route as Route
-from .stdlib_interpreters import QueueBytes, QueueMemoryview, QueuePickled
+from .stdlib_interpreters import QueueBytes, QueueMemoryview, QueuePickled, QueueWoken
 
 #: In the order of the tables.
 ROUTES: tuple[type[Route], ...] = (
@@ -32,6 +32,7 @@ ROUTES: tuple[type[Route], ...] = (
     PickleInBand,
     PickleOutOfBand,
     QueueMemoryview,
+    QueueWoken,
     QueueBytes,
     QueuePickled,
     InterpreterPool,
