@@ -75,9 +75,9 @@ def _messages() -> Iterator[Target]:
 
 
 def _trips() -> Iterator[Target]:
+    yield Target("64 MiB, interpreter, against a woken queue", sizes.NAME, "64 MiB", InterpreterShared.name, QueueWoken.name, 1.0)
     for ours, theirs, bound in (
         (InterpreterShared, QueueMemoryview, 0.01),
-        (InterpreterShared, QueueWoken, 1.0),
         (ProcessShared, ReadySharedMemory, 0.6),
         (InterpreterCopied, Copy, 1.1),
         (ProcessCopied, KeptSharedMemory, None),
@@ -92,7 +92,7 @@ def _waiting() -> Iterator[Target]:
     interpreter, process = InterpreterShared.messages, ProcessShared.messages
     hot, parked, rested = latency.HOT, latency.PARKED, latency.RESTED
     yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
-    yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueWoken.messages, 1.0)
+    yield Target("interpreter, hot, against a woken queue", latency.NAME, hot, interpreter, QueueWoken.messages, 1.0)
     yield Target("interpreter, round trip parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
     yield Target("interpreter, after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
     yield Target("process, round trip hot", latency.NAME, hot, process, PipeOfBytes.messages, 1.0)
