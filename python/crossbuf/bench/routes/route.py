@@ -113,7 +113,7 @@ def plain(array: Any) -> Any:
 
 
 def dtype_of(array: Any) -> Any:
-    """The dtype as a route sends it: its text, as a pickled dtype costs more than all the rest of a small message. A text has no fields."""
+    """The dtype as a route sends it: its text, as pickling a dtype takes longer than the rest of the message. A text has no fields."""
     return array.dtype if array.dtype.fields else array.dtype.str
 
 
