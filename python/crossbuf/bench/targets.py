@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from ..demo import ways
 from .record import Record
+from .routes.bare import PipeOfBytes
 from .routes.here import Copy, PickleInBand
-from .routes.multiprocess import NewSharedMemory, Pipe, ReadySharedMemory
+from .routes.multiprocess import KeptSharedMemory, Pipe, ReadySharedMemory
 from .routes.ours import InterpreterCopied, InterpreterShared, ProcessCopied, ProcessShared
-from .routes.stdlib_interpreters import QueueMemoryview
+from .routes.stdlib_interpreters import QueueMemoryview, QueueWoken
 from .workloads import copying, executors, job, latency, messages, sizes, startup, throughput
 from .workloads.sizes import named
 
@@ -84,11 +85,12 @@ def _messages() -> Iterator[Target]:
 
 
 def _trips() -> Iterator[Target]:
+    yield Target("64 MiB, interpreter, against a woken queue", sizes.NAME, "64 MiB", InterpreterShared.name, QueueWoken.name, 1.0)
     for ours, theirs, bound in (
         (InterpreterShared, QueueMemoryview, 0.01),
         (ProcessShared, ReadySharedMemory, 0.6),
         (InterpreterCopied, Copy, 1.1),
-        (ProcessCopied, NewSharedMemory, None),
+        (ProcessCopied, KeptSharedMemory, None),
         (ProcessCopied, PickleInBand, None),
     ):
         yield Target(f"64 MiB, {ours.name.removeprefix('crossbuf ')}", sizes.NAME, "64 MiB", ours.name, theirs.name, bound)
@@ -100,10 +102,13 @@ def _waiting() -> Iterator[Target]:
     interpreter, process = InterpreterShared.messages, ProcessShared.messages
     hot, parked, rested = latency.HOT, latency.PARKED, latency.RESTED
     yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
+    yield Target("interpreter, hot, against a woken queue", latency.NAME, hot, interpreter, QueueWoken.messages, 1.0)
     yield Target("interpreter, round trip parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
     yield Target("interpreter, after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
-    yield Target("process, round trip hot", latency.NAME, hot, process, Pipe.messages, 1.0)
-    yield Target("process, round trip parked", latency.NAME, parked, process, Pipe.messages, 1.0)
+    # A Pipe that carries any object, as our channels do; and one that carries bytes only.
+    for pipe, bound in ((Pipe.messages, 1.0), (PipeOfBytes.messages, None)):
+        yield Target("process, round trip hot", latency.NAME, hot, process, pipe, bound)
+        yield Target("process, round trip parked", latency.NAME, parked, process, pipe, bound)
     # The tail of the machine belongs beside ours: no message is quicker than the wake-up that it needs.
     for whose, route, bound in (
         ("interpreter", interpreter, 5),

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from .files import NewArrowFile, NewJoblibFile, ReadyArrowFile, ReadyJoblibFile
 from .here import Copy, PickleInBand, PickleOutOfBand
 from .iceoryx2 import Iceoryx2, Iceoryx2Published
-from .multiprocess import NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
+from .multiprocess import KeptSharedMemory, NewSharedMemory, Pipe, PipeOutOfBand, Queue, ReadySharedMemory
 from .ours import InterpreterCopied, InterpreterDrafted, InterpreterShared, ProcessCopied, ProcessDrafted, ProcessShared
 from .pools import InterpreterPool, ProcessPool
 from .ray import RayPut, RayReady
 from .route import Refused as Refused
 from .route import Route as Route
-from .stdlib_interpreters import QueueBytes, QueueMemoryview, QueuePickled
+from .stdlib_interpreters import QueueBytes, QueueMemoryview, QueuePickled, QueueWoken
 
 #: In the order of the tables.
 ROUTES: tuple[type[Route], ...] = (
@@ -32,6 +32,7 @@ ROUTES: tuple[type[Route], ...] = (
     PickleInBand,
     PickleOutOfBand,
     QueueMemoryview,
+    QueueWoken,
     QueueBytes,
     QueuePickled,
     InterpreterPool,
@@ -39,6 +40,7 @@ ROUTES: tuple[type[Route], ...] = (
     PipeOutOfBand,
     Queue,
     NewSharedMemory,
+    KeptSharedMemory,
     ReadySharedMemory,
     ProcessPool,
     NewJoblibFile,

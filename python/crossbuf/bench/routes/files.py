@@ -1,10 +1,13 @@
 """Routes through a file in shared memory that the receiver maps: pyarrow's IPC format, and joblib's memmap."""
 
+import contextlib
 import fcntl
+import functools
 import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,29 +22,33 @@ class Folder:
     """A folder that is gone with its benchmark: after a kill, with the next one. Whoever uses it has it locked."""
 
     def __init__(self) -> None:
-        for other in _PARENT.glob(f"{_PREFIX}*"):
-            _remove_unless_locked(other)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_PARENT))
-        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # One at a time: who looks between another's folder and its lock would remove it.
+        with _locked(_PARENT):
+            for other in _PARENT.glob(f"{_PREFIX}*"):
+                _remove_unless_locked(other)
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_PARENT))
+            self._lock = contextlib.ExitStack()
+            self._lock.enter_context(_locked(self.path))
 
     def remove(self) -> None:
         shutil.rmtree(self.path)
-        os.close(self._lock)
+        self._lock.close()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _remove_unless_locked(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:  # another user's, or gone meanwhile
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # Else it is in use, another user's, or gone meanwhile.
+    with contextlib.suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
         shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError:
-        pass
-    finally:
-        os.close(descriptor)
 
 
 class _Files(Piped):
@@ -87,18 +94,27 @@ class _New(_Files):
 
     def send(self, question: str, payload: Any) -> None:
         self._path = self._written(payload)
-        super().send(question, self._path)
+        try:
+            super().send(question, self._path)
+        except BaseException:
+            Path(self._path).unlink()
+            raise
 
     def answer(self) -> Any:
-        reply = super().answer()
-        Path(self._path).unlink()
-        return reply
+        try:
+            return super().answer()
+        finally:
+            Path(self._path).unlink()
 
 
 class _Ready(_Files):
-    """A file written before; the receiver maps it in each trip, as nothing tells it that it has it mapped already."""
+    """A file written before; the receiver keeps it mapped until another one's name comes, so that only the first trip maps."""
 
     ready = True
+
+    @classmethod
+    def receiver(cls, pipe: Any) -> None:
+        serving.serve(pipe.recv, pipe.send, functools.lru_cache(maxsize=1)(cls.read))
 
     def prepare(self, array: Any) -> Any:
         return self._written(array)
@@ -148,7 +164,7 @@ class NewArrowFile(_Arrow, _New):
 
 class ReadyArrowFile(_Arrow, _Ready):
     name = "pyarrow IPC, ready file"
-    how = "the file is written before; its name through a Pipe, memory_map and ipc.read_tensor"
+    how = "the file is written before; its name through a Pipe; memory_map and ipc.read_tensor in the first trip"
 
 
 class NewJoblibFile(_Joblib, _New):
@@ -158,4 +174,4 @@ class NewJoblibFile(_Joblib, _New):
 
 class ReadyJoblibFile(_Joblib, _Ready):
     name = "joblib memmap, ready file"
-    how = "the file is dumped before; its name through a Pipe, joblib.load(mmap_mode='r')"
+    how = "the file is dumped before; its name through a Pipe; joblib.load(mmap_mode='r') in the first trip"

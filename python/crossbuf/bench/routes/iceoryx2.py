@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from .. import serving
-from .route import PROCESSES, Served, missing, plain
+from .route import PROCESSES, Served, dtype_of, missing, plain
 
 #: Bytes ahead of the array's: the length of a pickle, and the pickle of question, dtype, shape and order.
 _HEAD = 512
@@ -66,7 +66,7 @@ class _Samples:
         loaned = self.loan(_HEAD + array.nbytes)
         memory = _bytes_at(loaned.payload_ptr, _HEAD + array.nbytes)
         np.copyto(np.ndarray(array.shape, array.dtype, memory, _HEAD, order=order), array)
-        return loaned, (array.dtype, array.shape, order)
+        return loaned, (dtype_of(array), array.shape, order)
 
     def send(self, loaned: Any, head: object) -> None:
         pickled = pickle.dumps(head)

@@ -6,7 +6,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 from .. import serving
-from .route import PROCESSES, Piped, Served, plain
+from .route import PROCESSES, Piped, Served, dtype_of, end_with_parent, plain
 
 #: SharedMemory of which this process is not the owner is no business of its resource tracker; before 3.13 that could not be said.
 _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -63,85 +63,123 @@ class Queue(Served):
     @staticmethod
     def receiver(inbox: Any, outbox: Any) -> None:
         """What the process does."""
+        end_with_parent()
         serving.serve(inbox.get, outbox.send)
 
     def close(self) -> None:
         self.tell_end()
         self._process.join()
+        if self._process.exitcode:
+            # The queue's thread may be stuck with what nobody reads any more, as this process has the reader's end, too.
+            self._there.cancel_join_thread()
         self._there.close()
         self._there.join_thread()
         self._back.close()
 
 
-def _attached(payload: Any) -> tuple[shared_memory.SharedMemory, Any]:
+class _Attached:
+    """A receiver's block: it stays attached until another one's name comes, so that only the first trip maps."""
+
+    def __init__(self) -> None:
+        self._memory: shared_memory.SharedMemory | None = None
+
+    def opened(self, payload: Any) -> Any:
+        import numpy as np
+
+        name, dtype, shape = payload
+        if self._memory is None or self._memory.name != name:
+            self.close()
+            self._memory = shared_memory.SharedMemory(name, **_NOT_OURS)
+        return np.ndarray(shape, dtype, buffer=self._memory.buf)
+
+    def close(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+
+def _block(size: int) -> shared_memory.SharedMemory:
+    return shared_memory.SharedMemory(create=True, size=max(size, 1))
+
+
+def _copied_in(array: Any, memory: shared_memory.SharedMemory) -> tuple[Any, ...]:
+    """What the receiver needs to know of the array."""
     import numpy as np
 
-    name, dtype, shape = payload
-    memory = shared_memory.SharedMemory(name, **_NOT_OURS)
-    return memory, np.ndarray(shape, dtype, buffer=memory.buf)
-
-
-def _filled(array: Any) -> tuple[shared_memory.SharedMemory, tuple[Any, ...]]:
-    import numpy as np
-
-    memory = shared_memory.SharedMemory(create=True, size=max(array.nbytes, 1))
     np.copyto(np.ndarray(array.shape, array.dtype, buffer=memory.buf), array)
-    return memory, (memory.name, array.dtype, array.shape)
+    return memory.name, dtype_of(array), array.shape
 
 
-class NewSharedMemory(Piped):
+def _removed(memory: shared_memory.SharedMemory) -> None:
+    memory.close()
+    memory.unlink()
+
+
+class _SharedMemory(Piped):
+    """Describes an array that lies in a block through a Pipe."""
+
+    @staticmethod
+    def receiver(pipe: Any) -> None:
+        serving.serve(pipe.recv, pipe.send, _Attached().opened)
+
+
+class NewSharedMemory(_SharedMemory):
     name = "SharedMemory, new block each"
     how = "SharedMemory(create=True), np.copyto, the name, dtype and shape through a Pipe; attached, closed and unlinked"
 
     @staticmethod
     def receiver(pipe: Any) -> None:
-        attached: list[shared_memory.SharedMemory] = []
-
-        def opened(payload: Any) -> Any:
-            memory, array = _attached(payload)
-            attached.append(memory)
-            return array
-
-        serving.serve(pipe.recv, pipe.send, opened, lambda: attached.pop().close())
+        attached = _Attached()
+        serving.serve(pipe.recv, pipe.send, attached.opened, attached.close)
 
     def prepare(self, array: Any) -> Any:
         return plain(array)
 
     def send(self, question: str, payload: Any) -> None:
-        self._memory, name = _filled(payload)
-        super().send(question, name)
+        self._memory = _block(payload.nbytes)
+        try:
+            super().send(question, _copied_in(payload, self._memory))
+        except BaseException:
+            _removed(self._memory)
+            raise
 
     def answer(self) -> Any:
-        reply = super().answer()
-        self._memory.close()
-        self._memory.unlink()
-        return reply
+        try:
+            return super().answer()
+        finally:
+            _removed(self._memory)
 
 
-class ReadySharedMemory(Piped):
+class KeptSharedMemory(_SharedMemory):
+    name = "SharedMemory, kept block"
+    how = "np.copyto into a block that is kept, and replaced by a larger one when it must; the receiver stays attached"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._memory = _block(0)
+
+    def prepare(self, array: Any) -> Any:
+        return plain(array)
+
+    def send(self, question: str, payload: Any) -> None:
+        if payload.nbytes > self._memory.size:
+            smaller, self._memory = self._memory, _block(payload.nbytes)
+            _removed(smaller)
+        super().send(question, _copied_in(payload, self._memory))
+
+    def close(self) -> None:
+        super().close()
+        _removed(self._memory)
+
+
+class ReadySharedMemory(_SharedMemory):
     name = "SharedMemory, ready block"
     ready = True
     how = "the name, dtype and shape through a Pipe; the receiver stays attached, so that only the first trip maps"
 
-    @staticmethod
-    def receiver(pipe: Any) -> None:
-        attached: dict[str, tuple[shared_memory.SharedMemory, Any]] = {}
-
-        def opened(payload: Any) -> Any:
-            name = payload[0]
-            if name not in attached:
-                for memory, _ in attached.values():
-                    memory.close()
-                attached.clear()
-                attached[name] = _attached(payload)
-            return attached[name][1]
-
-        serving.serve(pipe.recv, pipe.send, opened)
-
     def prepare(self, array: Any) -> Any:
-        self._memory, name = _filled(plain(array))
-        return name
+        self._memory = _block(plain(array).nbytes)
+        return _copied_in(array, self._memory)
 
     def give_up(self, payload: Any) -> None:
-        self._memory.close()
-        self._memory.unlink()
+        _removed(self._memory)

@@ -5,7 +5,7 @@ from concurrent import futures
 from typing import Any
 
 from .. import serving
-from .route import PROCESSES, Route
+from .route import PROCESSES, Route, end_with_parent
 
 
 class _Pool(Route):
@@ -49,4 +49,4 @@ class ProcessPool(_Pool):
     how = "submit(f, array).result(): the array is pickled in band"
 
     def _start(self) -> futures.Executor:
-        return futures.ProcessPoolExecutor(1, PROCESSES)
+        return futures.ProcessPoolExecutor(1, PROCESSES, initializer=end_with_parent)

@@ -2,6 +2,8 @@
 
 import contextlib
 import multiprocessing
+import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,6 +15,18 @@ from .. import serving
 
 #: How receivers are started that are processes: the one start method which is safe everywhere.
 PROCESSES = multiprocessing.get_context("spawn")
+
+
+def end_with_parent() -> None:
+    """Lets this process end with the one that started it, however that ends: who holds both ends of a pipe sees no end of it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Refused(Exception):
@@ -96,6 +110,11 @@ def plain(array: Any) -> Any:
     if type(array) is not np.ndarray:
         raise Refused(f"it carries the memory of one ndarray, not a {type(array).__name__}: the rest is left to the user")
     return array
+
+
+def dtype_of(array: Any) -> Any:
+    """The dtype as a route sends it: its text, as pickling a dtype takes longer than the rest of the message. A text has no fields."""
+    return array.dtype if array.dtype.fields else array.dtype.str
 
 
 class Served(Route):

@@ -12,7 +12,7 @@ import numpy as np
 from ... import _core
 from ..._progress import Progress
 from ...futures import InterpreterPoolExecutor, ProcessPoolExecutor
-from ..routes.route import PROCESSES
+from ..routes.route import PROCESSES, end_with_parent
 from ..run import Run
 from ..sampling import Troubles, Work, in_turns
 
@@ -29,7 +29,7 @@ def _pools(workers: int) -> dict[str, Callable[[], futures.Executor]]:
     pools: dict[str, Callable[[], futures.Executor]] = {
         INTERPRETERS: lambda: InterpreterPoolExecutor(workers),
         OUR_PROCESSES: lambda: ProcessPoolExecutor(workers, mp_context=PROCESSES),
-        PROCESS_POOL: lambda: futures.ProcessPoolExecutor(workers, PROCESSES),
+        PROCESS_POOL: lambda: futures.ProcessPoolExecutor(workers, PROCESSES, initializer=end_with_parent),
         THREADS: lambda: futures.ThreadPoolExecutor(workers),
     }
     if sys.version_info >= (3, 14):

@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping
 
 from ... import _core
 from ..._progress import Progress
-from ...workers import spawn
-from .. import workers
-from ..routes import ROUTES, Refused, Route, companies
+from ..routes import ROUTES, Route, companies
+from ..routes.bare import CalledFutex, OsPipes, PipeOfBytes
 from ..run import Run
 from ..sampling import Samples, Troubles, on_one_cpu, timed
 
 NAME = "latency"
 HOT, PARKED, RESTED = "hot", "parked on one CPU", "after 2 ms of rest"
-FUTEX, PACKETS, CALLED_FUTEX = "bare futex, in Rust", "bare packets, in Rust", "bare futex, called from Python"
-_MOST = (1 << 32) - 1
+FUTEX, PACKETS, CALLED_FUTEX = "bare futex, in Rust", "bare packets, in Rust", CalledFutex.messages
 _BURST = 200
 _BURST_SECONDS = 0.05
 _WARM = 20
@@ -31,7 +29,7 @@ def measure(run: Run) -> None:
         (PARKED, on_one_cpu(), 0),
         (RESTED, contextlib.nullcontext(), 0.002),
     ]
-    together = companies([*(route for route in ROUTES if route.messages), CalledFutex])
+    together = companies([*(route for route in ROUTES if route.messages), PipeOfBytes, OsPipes, CalledFutex])
     with Progress(NAME, len(together) * len(cases)) as progress:
         for case, place, rest in cases:
             with place:
@@ -39,35 +37,6 @@ def measure(run: Run) -> None:
                     with run.opened(company) as routes:
                         _bursts(run, case, routes, rest)
                     progress.advance(1)
-
-
-class CalledFutex(Route):
-    """The floor as an interpreter can reach it: the same two system calls, made from Python."""
-
-    name = messages = CALLED_FUTEX
-    place = "interpreter"
-    how = "a word to sleep on for each side"
-
-    def __init__(self) -> None:
-        # No word was ever raised so far: waiting for another value returns the one that it has.
-        self._seen = _core._floor_wait(1, _MOST)
-        self._receiver = spawn(workers.answer_by_futex, _core._floor_wait(0, _MOST))
-        self.ping()
-
-    def send(self, question: str, payload: object) -> None:
-        raise Refused("it carries nothing")
-
-    def answer(self) -> object:
-        raise Refused("it carries nothing")
-
-    def ping(self) -> None:
-        _core._floor_post(0, 1)
-        self._seen = _core._floor_wait(1, self._seen)
-
-    def close(self) -> None:
-        # Two at once are the end.
-        _core._floor_post(0, 2)
-        self._receiver.join()
 
 
 def _bursts(run: Run, case: str, routes: Mapping[str, Route], rest: float) -> None:

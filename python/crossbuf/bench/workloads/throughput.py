@@ -12,6 +12,7 @@ from ...errors import Empty
 from ...workers import spawn
 from .. import workers
 from ..routes.route import PROCESSES as CONTEXT
+from ..routes.route import end_with_parent
 from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
 from ..sampling import Samples, Troubles
@@ -19,6 +20,8 @@ from ..sampling import Samples, Troubles
 NAME = "throughput"
 PAIRS = (1, 2, 3, 4)
 _CAPACITY = 1024
+#: With fewer messages than fit into the queue nobody would ever wait for room, and the first look of a receiver would decide.
+_LEAST = 2 * _CAPACITY
 
 
 class _Kind(NamedTuple):
@@ -34,7 +37,7 @@ QUEUE, MP_QUEUE = "stdlib queue, interpreters", "mp.Queue, processes"
 _KINDS = {
     INTERPRETERS: _Kind("interpreter", 400_000),
     PROCESSES: _Kind("process", 100_000),
-    QUEUE: _Kind("interpreter", 2_000),
+    QUEUE: _Kind("interpreter", _LEAST),
     MP_QUEUE: _Kind("process", 40_000),
 }
 
@@ -50,7 +53,7 @@ def measure(run: Run) -> None:
             troubles = Troubles[str]()
             for _ in run.effort(3 * len(kinds), most=9, least=3).rounds():
                 for name, kind in troubles.spared(kinds):
-                    each = kind.messages // (8 if run.quick else 1) // pairs
+                    each = max(kind.messages // (8 if run.quick else 1), _LEAST) // pairs
                     with troubles.noted(name):
                         rates[name].append(pairs * each / _seconds(name, kind.place, pairs, each))
             measured = {name: Samples(taken, 1, troubles.get(name)) for name, taken in rates.items()}
@@ -106,6 +109,11 @@ def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
 def _start(place: str, arguments: tuple[Any, ...]) -> Any:
     if place == "interpreter":
         return spawn(workers.operate, *arguments)
-    process = CONTEXT.Process(target=workers.operate, args=arguments, daemon=True)
+    process = CONTEXT.Process(target=_operate, args=arguments, daemon=True)
     process.start()
     return process
+
+
+def _operate(*arguments: Any) -> None:
+    end_with_parent()
+    workers.operate(*arguments)
