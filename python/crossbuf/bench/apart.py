@@ -3,7 +3,7 @@
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +11,11 @@ from typing import Any, Self
 def command(function: Callable[[], object], end: str = "", *arguments: str) -> list[str]:
     """Of a process that calls a function, which imports what it needs, and then does what `end` says with the `result`."""
     return [sys.executable, "-c", f"{inspect.getsource(function)}\nresult = {function.__name__}()\n{end}", *arguments]
+
+
+def run(command: Sequence[str]) -> str:
+    """What a process prints, in a group of its own: Ctrl-C is for this one. Raises `CalledProcessError`."""
+    return subprocess.check_output(command, text=True, process_group=0)
 
 
 class Starter:
@@ -21,7 +26,7 @@ class Starter:
 
     def __init__(self, method: str) -> None:
         arguments = command(_start, "", method)
-        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
 
     def run(self, line: str) -> None:
         """Starts a process that runs a line of Python, and waits for its end. Raises `RuntimeError` when it fails."""

@@ -7,7 +7,7 @@ from typing import Any
 from ... import _core
 from ...workers import spawn
 from .. import workers
-from .route import PROCESSES, Refused, Route
+from .route import PROCESSES, Refused, Route, started
 
 _MOST = (1 << 32) - 1
 
@@ -52,8 +52,7 @@ class _Pipes(_Bare):
         # One way each: a Pipe for both is a socket pair, which is slower.
         inbox, self._there = PROCESSES.Pipe(duplex=False)
         self._back, outbox = PROCESSES.Pipe(duplex=False)
-        self._process = PROCESSES.Process(target=self.receiver, args=(inbox, outbox), daemon=True)
-        self._process.start()
+        self._process = started(self.receiver, inbox, outbox)
         inbox.close()
         outbox.close()
         self.ping()

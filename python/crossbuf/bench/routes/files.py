@@ -64,7 +64,11 @@ class _Files(Piped):
     def __init__(self) -> None:
         self._folder = Folder()
         self._names = (str(self._folder.path / str(number)) for number in itertools.count())
-        super().__init__()
+        try:
+            super().__init__()
+        except BaseException:
+            self._folder.remove()
+            raise
 
     def write(self, array: Any, path: str) -> None:
         """Raises `Refused` for what the format would change."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from .. import serving
-from .route import PROCESSES, Served, dtype_of, missing, plain
+from .route import Served, dtype_of, missing, plain, started
 
 #: Bytes ahead of the array's: the length of a pickle, and the pickle of question, dtype, shape and order.
 _HEAD = 512
@@ -169,8 +169,7 @@ class Iceoryx2(Served):
         self._there, self._back = _Line(node, name + "/there"), _Line(node, name + "/back")
         self._there.sends(_HEAD + _LARGEST)
         self._back.receives()
-        self._process = PROCESSES.Process(target=self.receiver, args=(name,), daemon=True)
-        self._process.start()
+        self._process = started(self.receiver, name)
         self.take()
 
     @staticmethod

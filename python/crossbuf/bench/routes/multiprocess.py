@@ -6,7 +6,7 @@ from multiprocessing import shared_memory
 from typing import Any
 
 from .. import serving
-from .route import PROCESSES, Piped, Served, dtype_of, end_with_parent, plain
+from .route import PROCESSES, Piped, Served, dtype_of, plain, started
 
 #: SharedMemory of which this process is not the owner is no business of its resource tracker; before 3.13 that could not be said.
 _NOT_OURS: dict[str, Any] = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -55,15 +55,13 @@ class Queue(Served):
         # Answers are small, and a Pipe tells when the receiver is gone.
         self._back, back = PROCESSES.Pipe(duplex=False)
         self.post, self.take = self._there.put, self._back.recv
-        self._process = PROCESSES.Process(target=self.receiver, args=(self._there, back), daemon=True)
-        self._process.start()
+        self._process = started(self.receiver, self._there, back)
         back.close()
         self.ping()
 
     @staticmethod
     def receiver(inbox: Any, outbox: Any) -> None:
         """What the process does."""
-        end_with_parent()
         serving.serve(inbox.get, outbox.send)
 
     def close(self) -> None:

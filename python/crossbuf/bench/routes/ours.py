@@ -5,7 +5,7 @@ from typing import Any
 from ... import _core
 from ...workers import spawn
 from .. import workers
-from .route import PROCESSES, Served, plain
+from .route import Served, plain, started
 
 
 class _Channels(Served):
@@ -43,9 +43,7 @@ class _Process(_Channels):
     place = "process"
 
     def _start(self, inbox: _core.Receiver, outbox: _core.Sender) -> Any:
-        process = PROCESSES.Process(target=workers.serve, args=(inbox, outbox), daemon=True)
-        process.start()
-        return process
+        return started(workers.serve, inbox, outbox)
 
 
 class _Shared(_Channels):

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,8 +18,29 @@ from .. import serving
 PROCESSES = multiprocessing.get_context("spawn")
 
 
+def started(target: Callable[..., object], *arguments: Any) -> Any:
+    """A process that runs it, and ends with this one at the latest."""
+    process = PROCESSES.Process(target=_run, args=(target, *arguments), daemon=True)
+    # It inherits the mask, so that it does not hear of Ctrl-C while it imports, either.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return process
+
+
+def _run(target: Callable[..., object], *arguments: Any) -> None:
+    end_with_parent()
+    target(*arguments)
+
+
 def end_with_parent() -> None:
-    """Lets this process end with the one that started it, however that ends: who holds both ends of a pipe sees no end of it."""
+    """Lets this process end with the one that started it, however that ends: who holds both ends of a pipe sees no end of it.
+
+    Ctrl-C is for that one, too.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -149,8 +171,7 @@ class Piped(Served):
     def __init__(self) -> None:
         self._pipe, other = PROCESSES.Pipe()
         self.post, self.take = self._pipe.send, self._pipe.recv
-        self._process = PROCESSES.Process(target=self.receiver, args=(other,), daemon=True)
-        self._process.start()
+        self._process = started(self.receiver, other)
         other.close()
         self.ping()
 

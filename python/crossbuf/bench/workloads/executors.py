@@ -28,8 +28,8 @@ _CALLS = 200_000
 def _pools(workers: int) -> dict[str, Callable[[], futures.Executor]]:
     pools: dict[str, Callable[[], futures.Executor]] = {
         INTERPRETERS: lambda: InterpreterPoolExecutor(workers),
-        OUR_PROCESSES: lambda: ProcessPoolExecutor(workers, mp_context=PROCESSES),
-        PROCESS_POOL: lambda: futures.ProcessPoolExecutor(workers, PROCESSES, initializer=end_with_parent),
+        OUR_PROCESSES: lambda: ProcessPoolExecutor(workers, PROCESSES, end_with_parent),
+        PROCESS_POOL: lambda: futures.ProcessPoolExecutor(workers, PROCESSES, end_with_parent),
         THREADS: lambda: futures.ThreadPoolExecutor(workers),
     }
     if sys.version_info >= (3, 14):

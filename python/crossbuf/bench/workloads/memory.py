@@ -21,7 +21,7 @@ _WORKERS = 4
 def measured(kind: Callable[[], float]) -> float:
     """What one of the functions below returns in a new process, in which the main interpreter has computed, too, as it mostly has."""
     code = f"from {__name__} import {kind.__name__} as kind, workers; workers.compute(); print(kind())"
-    return float(subprocess.check_output([sys.executable, "-c", code]))
+    return float(apart.run([sys.executable, "-c", code]))
 
 
 def interpreters() -> float:

@@ -1,6 +1,5 @@
 """What a worker costs to begin with: time until it has done nothing and is gone, with NumPy and without, and the memory while it waits."""
 
-import subprocess
 import sys
 import threading
 from typing import Any
@@ -39,14 +38,14 @@ def measure(run: Run) -> None:
             POOLED: lambda: _pooled(bool),
             BARE: _bare_apart,
             BARE_ON_MAIN: _bare,
-            PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "pass"]),
+            PROCESS: lambda: apart.run([sys.executable, "-c", "pass"]),
             CHILD: lambda: spawning.run("pass"),
             FORKED: lambda: forking.run("pass"),
         }
         run.add(NAME, PLAIN, in_turns(plain, run.effort(8, most=40), batches=False))
         progress.advance(1)
         numpy: dict[str, Work] = {
-            PROCESS: lambda: subprocess.check_call([sys.executable, "-c", "import numpy"]),
+            PROCESS: lambda: apart.run([sys.executable, "-c", "import numpy"]),
             CHILD: lambda: spawning.run("import numpy"),
             FORKED: lambda: forking.run("import numpy"),
         }
@@ -83,7 +82,7 @@ def _imports(run: Run, isolated: bool) -> None:
     samples: dict[str, list[float]] = {PROCESS: [], SPAWNED: []} if isolated else {PROCESS: []}
     command = apart.command(workers.seconds_of_import, "print(result)")
     for _ in run.effort(6, most=30).rounds():
-        samples[PROCESS].append(float(subprocess.check_output(command)))
+        samples[PROCESS].append(float(apart.run(command)))
         if isolated:
             samples[SPAWNED].append(spawn(workers.seconds_of_import).join())
     run.add(NAME, IMPORT, {name: Samples(seconds, 1) for name, seconds in samples.items()})

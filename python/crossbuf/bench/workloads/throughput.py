@@ -12,7 +12,7 @@ from ...errors import Empty
 from ...workers import spawn
 from .. import workers
 from ..routes.route import PROCESSES as CONTEXT
-from ..routes.route import end_with_parent
+from ..routes.route import started
 from ..routes.stdlib_interpreters import QueueMemoryview, create_queue
 from ..run import Run
 from ..sampling import Samples, Troubles
@@ -109,11 +109,4 @@ def _ends(name: str) -> tuple[tuple[Any, str], tuple[Any, str]]:
 def _start(place: str, arguments: tuple[Any, ...]) -> Any:
     if place == "interpreter":
         return spawn(workers.operate, *arguments)
-    process = CONTEXT.Process(target=_operate, args=arguments, daemon=True)
-    process.start()
-    return process
-
-
-def _operate(*arguments: Any) -> None:
-    end_with_parent()
-    workers.operate(*arguments)
+    return started(workers.operate, *arguments)
