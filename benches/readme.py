@@ -52,7 +52,9 @@ def section(record: Record, *, shared: bool) -> str:
     about = record.about
     versions = [about["kernel"], about["python"], *(f"{name} {about[package]}" for package, name in _NAMES.items() if package in about)]
     commit = f", commit {about['commit']}" if "commit" in about else ""
-    run = f"`{about['command']}`{', on a machine that others used,' if shared else ''} on {about['date'][:10]}"
+    # Where the files lie concerns nobody.
+    command = " ".join(word.rpartition("/")[2] for word in about["command"].split())
+    run = f"`{command}`{', on a machine that others used,' if shared else ''} on {about['date'][:10]}"
     rows = "\n".join(_row(ratio) for ratio in ratios(record) if ratio.target.headline)
     return f"""\
 `crossbuf bench` measures these on your machine, and more besides; `--html page.html` makes a page of all. See [benches](benches/README.md).

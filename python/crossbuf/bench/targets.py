@@ -85,9 +85,9 @@ def _messages() -> Iterator[Target]:
 
 
 def _trips() -> Iterator[Target]:
-    yield Target("64 MiB, interpreter, against a woken queue", sizes.NAME, "64 MiB", InterpreterShared.name, QueueWoken.name, 1.0)
     for ours, theirs, bound in (
         (InterpreterShared, QueueMemoryview, 0.01),
+        (InterpreterShared, QueueWoken, 1.0),
         (ProcessShared, ReadySharedMemory, 0.6),
         (InterpreterCopied, Copy, 1.1),
         (ProcessCopied, KeptSharedMemory, None),
@@ -95,14 +95,14 @@ def _trips() -> Iterator[Target]:
     ):
         yield Target(f"64 MiB, {ours.name.removeprefix('crossbuf ')}", sizes.NAME, "64 MiB", ours.name, theirs.name, bound)
     ours = ProcessShared
-    yield Target("the same against 16 KiB", sizes.NAME, "64 MiB", ours.name, ours.name, None, "16 KiB")
+    yield Target("64 MiB, process, against 16 KiB", sizes.NAME, "64 MiB", ours.name, ours.name, None, "16 KiB")
 
 
 def _waiting() -> Iterator[Target]:
     interpreter, process = InterpreterShared.messages, ProcessShared.messages
     hot, parked, rested = latency.HOT, latency.PARKED, latency.RESTED
     yield Target("interpreter, round trip hot", latency.NAME, hot, interpreter, QueueMemoryview.messages, 0.01)
-    yield Target("interpreter, hot, against a woken queue", latency.NAME, hot, interpreter, QueueWoken.messages, 1.0)
+    yield Target("the same, queue woken", latency.NAME, hot, interpreter, QueueWoken.messages, 1.0)
     yield Target("interpreter, round trip parked", latency.NAME, parked, interpreter, latency.CALLED_FUTEX, 1.3)
     yield Target("interpreter, after a rest", latency.NAME, rested, interpreter, latency.CALLED_FUTEX, None)
     # A Pipe that carries any object, as our channels do; and one that carries bytes only.
@@ -135,10 +135,10 @@ def _workers() -> Iterator[Target]:
     yield Target("small NumPy calls in two workers", name, executors.SMALL, ours, executors.PROCESS_POOL, 1.05)
     yield Target("start, use and end a pool's worker", startup.NAME, startup.PLAIN, startup.POOLED, startup.BARE, 1.1)
     yield Target("start, import NumPy, end", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.PROCESS, None)
-    yield Target("start, import NumPy, end, against a forkserver", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.FORKED, None)
+    yield Target("the same, forkserver with NumPy", startup.NAME, startup.NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("import numpy in a worker", startup.NAME, startup.IMPORT, startup.SPAWNED, startup.PROCESS, 1.2)
     yield Target("memory of a worker with NumPy", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.PROCESS, 1.0)
-    yield Target("memory of a worker, against a forkserver's", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.FORKED, None)
+    yield Target("the same, forkserver with NumPy", startup.MEMORY, startup.WITH_NUMPY, startup.SPAWNED, startup.FORKED, None)
     yield Target("the demo's job", job.NAME, job.CASE, ways.Shared.title, ways.Pickled.title, None)
 
 

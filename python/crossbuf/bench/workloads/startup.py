@@ -23,7 +23,7 @@ BARE, BARE_ON_MAIN, SPAWNED, POOLED, PROCESS, CHILD, FORKED = (
     "crossbuf InterpreterPoolExecutor",
     "python -c",
     "mp.Process, spawn",
-    "mp.Process, forkserver with NumPy",
+    "mp forkserver with NumPy",
 )
 
 
