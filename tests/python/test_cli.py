@@ -95,6 +95,20 @@ def test_without_a_standard_error(tmp_path) -> None:
     assert b"the plain pass agrees" in done.stdout
 
 
+def test_a_worker_that_cannot_start_ends_the_demo(child) -> None:
+    code = """
+from crossbuf import cli
+from crossbuf.demo import ways
+def spawn(f, *arguments, spawn=ways.spawn, spawned=[]):
+    spawned.append(f)
+    return spawn(f if len(spawned) != 2 else exit, *arguments)
+ways.spawn = spawn
+raise SystemExit(cli.main(["demo", "--workers", "2", __import__("os").__file__]))
+"""
+    done = child("-c", code)
+    assert done.returncode == 1
+
+
 def test_an_interrupted_demo_is_silent(child) -> None:
     """The signal comes while workers send what they found."""
     code = """

@@ -194,7 +194,7 @@ class TestErrors:
             pool.submit(lambda x: x + 1, 1).result()
 
     def test_what_cannot_be_called(self, pool) -> None:
-        with pytest.raises(TypeError, match="not int"):
+        with pytest.raises(TypeError, match="a callable is needed, not 3"):
             pool.submit(3).result()
 
 

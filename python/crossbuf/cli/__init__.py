@@ -11,6 +11,7 @@ from ..errors import Error
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit status."""
+    _hold_standard_descriptors()
     try:
         try:
             return _main(arguments)
@@ -21,6 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Who read it, as `head` does, has enough. At exit Python flushes again, which would be an error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _hold_standard_descriptors() -> None:
+    """Where a standard stream is closed, the next file opened would get its number, and interpreters would take that for the stream."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 def _main(arguments: Sequence[str] | None) -> int:

@@ -12,12 +12,12 @@ A way is ready when it is made: its workers run and have answered.
 import pickle
 import queue
 import sys
-from collections.abc import Buffer, Iterable, Iterator
+from collections.abc import Buffer, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol, cast
 
 from .._core import Array, Receiver, Sender, channel, empty
-from ..errors import Broken
+from ..errors import Broken, Empty
 from ..workers import Worker, spawn
 from .counting import count
 
@@ -57,7 +57,7 @@ class Shared:
         with tasks, results:
             self._workers = [spawn(_serve_shared, tasks, results, probe) for _ in range(workers)]
         #: Where each worker's interpreter sees `probe`.
-        self.addresses = [address for _, address in zip(self._workers, self._results, strict=False)]
+        self.addresses = [cast(int, address) for address in _greetings(self._workers, self._results)]
 
     def put(self, index: int, file: Buffer) -> None:
         self.messages += 1
@@ -83,8 +83,7 @@ class Pickled:
         results, self._results = channel()
         with tasks, results:
             self._workers = [spawn(_serve_pickled, tasks, results) for _ in range(workers)]
-        for _ in zip(self._workers, self._results, strict=False):
-            pass
+        _greetings(self._workers, self._results)
 
     def put(self, index: int, file: Buffer) -> None:
         self.messages += 1
@@ -162,6 +161,17 @@ def _serve_pickled(tasks: Receiver, results: Sender) -> None:
         results.send(None)
         for rows in _counted(map(pickle.loads, tasks)):
             results.send(pickle.dumps(rows, protocol=5))
+
+
+def _greetings(workers: Sequence[Worker[None]], results: Receiver) -> list[object]:
+    """What each worker says when it is ready. Raises what one of them raised instead: the others keep the channel open."""
+    said: list[object] = []
+    while len(said) < len(workers):
+        try:
+            said.append(results.recv(timeout=1))
+        except Empty:
+            _join(worker for worker in workers if not worker.is_alive())
+    return said
 
 
 def _counted(tasks: Iterable[tuple[int, Buffer]]) -> Iterator[list[Row]]:
