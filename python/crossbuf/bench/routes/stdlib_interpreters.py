@@ -32,6 +32,8 @@ class _Queue(Served):
     place = "interpreter"
     # Who waits for it looks a hundred times a second.
     apart = "stdlib queue"
+    #: Has the answers.
+    _back: Any
 
     @classmethod
     def absent(cls) -> str:
