@@ -30,6 +30,7 @@ type Order = tuple[object, tuple[object, ...], dict[str, object]]
 #: More functions than this are not remembered.
 MANY = 256
 
+#: The functions of a pool's orders, by what orders call them.
 _known: "dict[str | bytes, Callable[..., object]]" = {}
 
 

@@ -107,6 +107,7 @@ raise SystemExit(cli.main(["demo", "--workers", "2", __import__("os").__file__])
 """
     done = child("-c", code)
     assert done.returncode == 1
+    assert "TypeError: Quitter.__call__() takes" in done.stderr
 
 
 def test_an_interrupted_demo_is_silent(child) -> None:

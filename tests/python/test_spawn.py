@@ -186,7 +186,7 @@ def test_a_function_that_workers_cannot_import_fails_in_join(tmp_path, monkeypat
 
 
 def test_what_cannot_be_ordered_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TypeError, match="a callable is needed, not "):
+    with pytest.raises(TypeError, match="a callable is needed, not 3"):
         cb.spawn(3)  # type: ignore[arg-type]
     with pytest.raises((TypeError, pickle.PicklingError), match="lock"):
         cb.spawn(add, threading.Lock(), 1)

@@ -12,12 +12,12 @@ A way is ready when it is made: its workers run and have answered.
 import pickle
 import queue
 import sys
-from collections.abc import Buffer, Iterable, Iterator, Sequence
+from collections.abc import Buffer, Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Protocol, cast
 
 from .._core import Array, Receiver, Sender, channel, empty
-from ..errors import Broken, Empty
+from ..errors import Broken
 from ..workers import Worker, spawn
 from .counting import count
 
@@ -57,7 +57,7 @@ class Shared:
         with tasks, results:
             self._workers = [spawn(_serve_shared, tasks, results, probe) for _ in range(workers)]
         #: Where each worker's interpreter sees `probe`.
-        self.addresses = [cast(int, address) for address in _greetings(self._workers, self._results)]
+        self.addresses = [cast(int, _taken(self._results.recv, self._workers)) for _ in self._workers]
 
     def put(self, index: int, file: Buffer) -> None:
         self.messages += 1
@@ -83,7 +83,8 @@ class Pickled:
         results, self._results = channel()
         with tasks, results:
             self._workers = [spawn(_serve_pickled, tasks, results) for _ in range(workers)]
-        _greetings(self._workers, self._results)
+        for _ in self._workers:
+            _taken(self._results.recv, self._workers)
 
     def put(self, index: int, file: Buffer) -> None:
         self.messages += 1
@@ -129,12 +130,7 @@ if sys.version_info >= (3, 14):
             _join(self._workers)
 
         def _get(self) -> tuple[Row, ...] | None:
-            """The queue cannot tell that its senders are gone, so dead workers are looked for while nothing comes."""
-            while True:
-                try:
-                    return cast("tuple[Row, ...] | None", self._results.get(timeout=1))
-                except queue.Empty:
-                    _join([worker for worker in self._workers if not worker.is_alive()])
+            return cast("tuple[Row, ...] | None", _taken(self._results.get, self._workers))
 
     def _serve_queued(tasks: Queue, results: Queue, leave: Queue) -> None:
         results.put(None)
@@ -163,15 +159,14 @@ def _serve_pickled(tasks: Receiver, results: Sender) -> None:
             results.send(pickle.dumps(rows, protocol=5))
 
 
-def _greetings(workers: Sequence[Worker[None]], results: Receiver) -> list[object]:
-    """What each worker says when it is ready. Raises what one of them raised instead: the others keep the channel open."""
-    said: list[object] = []
-    while len(said) < len(workers):
+def _taken(take: Callable[..., object], workers: Iterable[Worker[None]]) -> object:
+    """What comes next. While nothing comes, raises what a dead worker has raised: a queue cannot tell that its senders are gone, and a
+    channel is kept open by the other workers."""
+    while True:
         try:
-            said.append(results.recv(timeout=1))
-        except Empty:
-            _join(worker for worker in workers if not worker.is_alive())
-    return said
+            return take(timeout=1)
+        except queue.Empty:
+            _join([worker for worker in workers if not worker.is_alive()])
 
 
 def _counted(tasks: Iterable[tuple[int, Buffer]]) -> Iterator[list[Row]]:
