@@ -245,6 +245,26 @@ def system_memory(kind: str) -> int:
     return int(re.findall(rf"^{kind}:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)[0]) * 1024
 
 
+def files_of(pid: int, name: str) -> set[str]:
+    """The inodes of the files that the process has mapped or open, and whose names have `name` in them."""
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text().splitlines()
+        found = {line.split()[4] for line in maps if name in line}
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if name in str(descriptor.readlink()):
+                    found.add(str(descriptor.stat().st_ino))
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # it has just ended, or is another user's
+        return set()
+    return found
+
+
+def holders_of(arenas: set[str]) -> set[int]:
+    """The processes that keep the memory of these arenas: whoever has it mapped or open."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return {pid for pid in pids if files_of(pid, "memfd:crossbuf") & arenas}
+
+
 def sockets_of(pids: set[int]) -> list[str]:
     """The abstract sockets whose names say that they belong to one of these processes."""
     names = re.findall(r"@crossbuf-(\S+)", Path("/proc/net/unix").read_text())

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from typing import Any
 
+import puppets
 import pytest
 
 import crossbuf as cb
@@ -226,18 +226,19 @@ if __name__ == "__main__":
 
 
 def test_nothing_is_left_in_dev_shm_nor_of_sockets(context: Any, both: list[Any]) -> None:
-    def ours() -> list[str]:
-        sockets = Path("/proc/net/unix").read_text().splitlines()
-        names = [line.split()[-1] for line in sockets if "@crossbuf-" in line]
-        return [*names, *(path.name for path in Path("/dev/shm").iterdir())]
-
     with context.Pool(2) as pool:
-        pids = {os.getpid(), *pool.map(_pid, both * 10)}
+        seen_by = dict(pool.map(_pid_and_files_in_dev_shm, both * 10))
         pool.close()
         pool.join()
-    others = {f"{pid:08x}" for pid in pids - {os.getpid()}}
-    assert not [name for name in ours() if any(pid in name for pid in others)]
-    assert not [name for name in ours() if "crossbuf" in name and not name.startswith("@")]
+    assert set(seen_by.values()) == {0}
+    assert puppets.sockets_of(set(seen_by) - {os.getpid()}) == []
+
+
+def _pid_and_files_in_dev_shm(array: Any) -> tuple[int, int]:
+    assert seen(array)[1]
+    files = puppets.files_of(os.getpid(), "/dev/shm/")
+    # The pool's own are its semaphores.
+    return os.getpid(), len(files - puppets.files_of(os.getpid(), "/dev/shm/sem."))
 
 
 def _pid(array: Any) -> int:

@@ -257,28 +257,26 @@ def test_memory_of_survivors_stays_flat(dice, tmp_path):
         assert after["shmem"] - before["shmem"] < 4 * MIB
 
 
-def test_nothing_is_left_of_those_who_all_died(tmp_path):
+def test_nothing_is_left_of_those_who_all_died():
     """No name, no socket, no process, no memory."""
-    names = set(Path("/dev/shm").iterdir())
-    memory = puppets.system_memory("Shmem")
-    large = 256 * MIB
     with Puppet() as owner, Puppet() as reader, Puppet() as further:
         owner.ask(puppets.make_channel, "sender", "receiver")
         reader.ask(puppets.keep, "receiver", owner.ask(puppets.ticket, "receiver"))
-        owner.ask(deaths.make_large, "sender", large)
+        owner.ask(deaths.make_large, "sender", 16 * MIB)
         reader.ask(puppets.receive_and_keep, "receiver", "array")
         further.ask(puppets.keep, "array", reader.ask(puppets.ticket, "array"))
         pids = {puppet.pid for puppet in (owner, reader, further)}
         assert len(puppets.sockets_of(pids)) >= len(pids)
-        assert puppets.system_memory("Shmem") > memory + large // 2
-        assert set(Path("/dev/shm").iterdir()) == names
+        arenas = set[str]().union(*(puppets.files_of(pid, "memfd:crossbuf") for pid in pids))
+        assert puppets.holders_of(arenas) == pids
+        assert [puppets.files_of(pid, "/dev/shm/") for pid in pids] == [set()] * len(pids)
         owner.kill()
         assert further.ask(puppets.call, "array", "tobytes")[:10] == bytes(10)
+        assert puppets.holders_of(arenas) == pids - {owner.pid}
         for puppet in (reader, further):
             puppet.signal(signal.SIGKILL)
         reader.kill()
         further.kill()
     assert puppets.sockets_of(pids) == []
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert set(Path("/dev/shm").iterdir()) == names
-    puppets.until(lambda: puppets.system_memory("Shmem") < memory + large // 2, "the memory comes back")
+    assert puppets.holders_of(arenas) == set()
