@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 
-use super::here::Here;
+use super::here::{Here, known};
 use super::lane::Lane;
 use super::peer::Peer;
 use super::ring::Next;
@@ -116,12 +116,18 @@ impl Peer {
 
     /// Somebody stops looking: the other side has to ring from now on. Reads what came before that.
     pub(super) fn watch_again(self: &Arc<Self>, here: &'static Here) {
-        while self.lane.get().is_some_and(|lane| lane.incoming().arm()) {
-            let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.read_ring(here, inbox, usize::MAX) {
-                return;
-            }
+        if self.lane.get().is_some_and(|lane| lane.incoming().arm()) {
+            self.catch_up(here);
         }
+    }
+
+    /// As `ring`, by one who holds no lock. Whom it wakes may have this processor at once, and answer before we have it back: that is read here
+    /// then, and wakes nobody else.
+    pub(super) fn ring_and_catch_up(self: &Arc<Self>) {
+        let Some(here) = known().filter(|_| self.is_listened_to() && !READS.get()) else { return self.ring() };
+        self.disarm();
+        self.ring();
+        self.watch_again(here);
     }
 
     /// Whether reading may go on.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! bell of a conversation   who reads what comes                     how it learns of it
-//! 0                        a thread that looks before it sleeps     it looks at the ring
+//! 0                        a thread that looks before it sleeps,    it looks at the ring
+//!                          or has just woken one over there
 //! 2                        one thread that sleeps, of those that do  the writer wakes it by the bell itself, a futex both processes know
 //! 1                        the server's thread                      the writer sends a packet through the socket
 //! ```

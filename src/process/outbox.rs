@@ -115,15 +115,10 @@ impl Peer {
         }
     }
 
-    /// Whether it was sent, as there was room for it at once.
+    /// Whether it was sent, as there was room for it at once. As with `post_quietly`, a reader that sleeps is not told.
     pub(super) fn post_at_once(&self, packet: &Packet<'_>) -> bool {
         let queue = self.outbox.lock();
-        let sent = queue.packets.is_empty() && (queue.closed || self.transmit(&packet.write(), None, true));
-        drop(queue);
-        if sent {
-            self.ring();
-        }
-        sent
+        queue.packets.is_empty() && (queue.closed || self.transmit(&packet.write(), None, true))
     }
 
     /// Whether the other side can read it from now on, in the ring. If not, it is not sent. As with `post_quietly`, a reader that sleeps is not told.

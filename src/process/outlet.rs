@@ -114,6 +114,8 @@ impl Proxy {
         };
         let (end, waits, body) = (self.end, patience.is_some(), packed.body());
         if outlet.is_some_and(|outlet| self.needs_no_answer(message, outlet) && self.put_at_once(outlet, &body)) {
+            drop(talk);
+            self.peer.ring_and_catch_up();
             return Ok(());
         }
         let (request, call) = (self.peer.number(), Call::new());

@@ -165,13 +165,13 @@ impl Peer {
 
     /// Makes a request and waits for its answer. Errors with what ended the wait; the request is called off then, and whatever comes later is
     /// refused.
-    pub(super) fn call<'p>(&self, patience: &Patience<'_>, packet: impl FnOnce(u64) -> Packet<'p>) -> Result<Reply, Outcome> {
+    pub(super) fn call<'p>(self: &Arc<Self>, patience: &Patience<'_>, packet: impl FnOnce(u64) -> Packet<'p>) -> Result<Reply, Outcome> {
         let call = Call::new();
         let request = self.ask_quietly(Pending::Caller(call.clone()), packet);
         self.wait(&call, request, patience)
     }
 
-    fn wait(&self, call: &Call, request: u64, patience: &Patience<'_>) -> Result<Reply, Outcome> {
+    fn wait(self: &Arc<Self>, call: &Call, request: u64, patience: &Patience<'_>) -> Result<Reply, Outcome> {
         let outcome = match self.look_and_wait(call, patience) {
             Ok(reply) => return Ok(reply),
             Err(outcome) => outcome,
@@ -193,12 +193,12 @@ impl Peer {
     }
 
     /// Looks for the answer, and only when it does not come wakes those who will give it, and sleeps.
-    pub(super) fn look_and_wait(&self, call: &Call, patience: &Patience<'_>) -> Result<Reply, Outcome> {
+    pub(super) fn look_and_wait(self: &Arc<Self>, call: &Call, patience: &Patience<'_>) -> Result<Reply, Outcome> {
         if self.is_listened_to() {
-            self.ring();
+            self.ring_and_catch_up();
         }
         let Err(vain) = self.spin.until(|| call.is_filled()) else { return call.wait(patience) };
-        self.ring();
+        self.ring_and_catch_up();
         let reply = call.wait(patience);
         if let Some(vain) = vain {
             self.spin.came_after(vain);

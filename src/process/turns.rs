@@ -180,7 +180,7 @@ impl Want {
                 if let Some(shelf) = shelf {
                     shelf.fill(here, self.wish.more);
                 }
-                peer.ring();
+                peer.ring_and_catch_up();
             }
             Err(error) => {
                 drop(talk);
