@@ -156,7 +156,8 @@ impl Tickets {
 
     /// The oldest first.
     pub(super) fn statistics(&self) -> Vec<TicketStatistics> {
-        let mut all: Vec<_> = self.held.values().map(Held::statistics).collect();
+        let now = Instant::now();
+        let mut all: Vec<_> = self.held.values().map(|held| held.statistics(now)).collect();
         all.sort_by_key(|ticket| std::cmp::Reverse(ticket.age));
         all
     }
@@ -174,11 +175,11 @@ impl Held {
         Held { content, counterfoil: None, born: Instant::now(), site, maker: Some(maker.id), orphaned: None }
     }
 
-    fn statistics(&self) -> TicketStatistics {
+    fn statistics(&self, now: Instant) -> TicketStatistics {
         let nbytes = match &self.content {
             Attachment::Array(array) => array.meta().nbytes(),
             Attachment::Sender(_) | Attachment::Receiver(_) => 0,
         };
-        TicketStatistics { age: self.born.elapsed(), nbytes, site: self.site.clone() }
+        TicketStatistics { age: now.saturating_duration_since(self.born), nbytes, site: self.site.clone() }
     }
 }

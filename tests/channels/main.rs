@@ -21,7 +21,7 @@ fn watched(test: impl FnOnce()) {
     let (done, finished) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or("a test").to_owned();
     thread::spawn(move || {
-        if finished.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if finished.recv_timeout(Duration::from_secs(240)) == Err(mpsc::RecvTimeoutError::Timeout) {
             eprintln!("{name} hangs");
             std::process::abort();
         }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from on_a_thread import on_a_thread
 
 import crossbuf
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 # A shell starts what runs in its background with Ctrl-C ignored, and child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test depends on how fast it runs.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

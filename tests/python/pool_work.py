@@ -54,6 +54,11 @@ def fail(*args):
     raise LookupError(*args)
 
 
+def fail_when_told(receiver, *args):
+    receiver.recv()
+    fail(*args)
+
+
 def fail_unreadable():
     raise NeedsTwo("first", "second")
 
@@ -82,9 +87,9 @@ def wait_for(receiver):
 
 
 def meet(sender, receiver):
-    """Returns when somebody else does the same with the other ends."""
-    sender.send(None)
-    receiver.recv()
+    """Returns when somebody else does the same with the other ends; who that is."""
+    sender.send(interpreter())
+    return receiver.recv()
 
 
 def put(sender, value):

@@ -103,5 +103,11 @@ def echo(rx: cb.Receiver, tx: cb.Sender) -> int:
     return os.getpid()
 
 
+def hold(ready: cb.Sender, go: cb.Receiver) -> None:
+    """Says that it has begun, and returns when it is told to."""
+    ready.send(None)
+    go.recv()
+
+
 def pid(*_: Any) -> int:
     return os.getpid()

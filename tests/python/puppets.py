@@ -28,7 +28,7 @@ from typing import Any, Self
 import crossbuf
 
 #: Seconds after which something hangs. Nothing here takes nearly as long.
-WATCHDOG = 60
+WATCHDOG = 200
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["numpy", "crossbuf", "puppets", "deaths"])
@@ -269,6 +269,20 @@ def sockets_of(pids: set[int]) -> list[str]:
     """The abstract sockets whose names say that they belong to one of these processes."""
     names = re.findall(r"@crossbuf-(\S+)", Path("/proc/net/unix").read_text())
     return [name for name in names if int(name[:8], 16) in pids]
+
+
+def is_gone(pid: int) -> bool:
+    """Also one that nobody has waited for: it has no command any more."""
+    try:
+        return not Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def has_stopped(pid: int) -> bool:
+    """All threads of that process: some may still run when the signal is sent."""
+    states = [status.read_text().rpartition(")")[2].split()[0] for status in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return states == ["T"] * len(states)
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -228,11 +228,10 @@ def test_a_receiver_ends_with_a_killed_benchmark(route: type[Route]) -> None:
         input()"""
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        receiver = Path("/proc", process.stdout.readline().strip())
-        assert receiver.exists()
+        receiver = int(process.stdout.readline())
+        assert not puppets.is_gone(receiver)
         process.kill()
-    # A process that nobody has waited for stays, but has no command any more.
-    puppets.until(lambda: not receiver.exists() or not (receiver / "cmdline").read_bytes(), "the receiver is gone")
+    puppets.until(lambda: puppets.is_gone(receiver), "the receiver is gone")
 
 
 def ray_errors() -> tuple[type[Exception], ...]:

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 
 import pytest
 from on_a_thread import on_a_thread
@@ -140,8 +139,10 @@ def test_messages_are_put_off_until_home_is_left(visit) -> None:
 def test_who_waits_does_not_wait_for_callbacks() -> None:
     go, wait = threading.Event(), threading.Event()
     with InterpreterPoolExecutor(1, numpy=False) as pool:
-        future = pool.submit(time.sleep, 0.05)
+        sender, receiver = crossbuf.channel()
+        future = pool.submit(crossbuf.Receiver.recv, receiver)
         future.add_done_callback(lambda _: (go.wait(60), wait.set()))
+        sender.send(None)
         assert future.result(30) is None
         assert not wait.is_set()
         go.set()

@@ -180,7 +180,10 @@ class TestShutdown:
     def test_what_has_begun_ends_and_what_waits_is_done_or_cancelled(self, held, wait, cancel) -> None:
         pool, begun, sender = held
         others = [pool.submit(abs, -n) for n in range(5)]
-        threading.Timer(0.05, sender.send, ("done",)).start()
+        if cancel:  # so it begins before the shutdown and ends within it
+            others[-1].add_done_callback(lambda _: sender.send("done"))
+        else:
+            threading.Timer(0.05, sender.send, ("done",)).start()
         pool.shutdown(wait=wait, cancel_futures=cancel)
         assert not wait or all(future.done() for future in (begun, *others))
         assert begun.result(60) == "done"
@@ -241,10 +244,11 @@ def _interpreter(_):
     return _interpreter_id()
 
 
-def test_a_worker_that_dies_while_others_wait_for_it() -> None:
-    with InterpreterPoolExecutor(1, numpy=False) as pool:
-        futures = [pool.submit(work.die), *(pool.submit(abs, n) for n in range(5))]
-        done, _ = concurrent.futures.wait(futures, 60)
-        assert {type(future.exception()) for future in done} == {BrokenInterpreterPool}
-        with pytest.raises(BrokenInterpreterPool):
-            list(pool.map(abs, [1]))
+def test_a_worker_that_dies_while_others_wait_for_it(held) -> None:
+    pool, _, sender = held
+    futures = [pool.submit(work.die), *(pool.submit(abs, n) for n in range(5))]
+    sender.send(None)
+    done, _ = concurrent.futures.wait(futures, 60)
+    assert {type(future.exception()) for future in done} == {BrokenInterpreterPool}
+    with pytest.raises(BrokenInterpreterPool):
+        list(pool.map(abs, [1]))

@@ -4,6 +4,7 @@ import concurrent.futures
 
 import pytest
 
+import crossbuf as cb
 from crossbuf.futures import InterpreterPoolExecutor
 
 util = pytest.importorskip("test.test_concurrent_futures.util")
@@ -35,10 +36,12 @@ class TestShutdown(Ours, test_shutdown.ExecutorShutdownTest, util.BaseTestCase):
         """Theirs wants some of 50 calls to be done though the pool is shut down at once: ours may have no interpreter by then."""
         pool = self.executor_type(1)
         pool.submit(abs, 1).result()
-        begun = pool.submit(util.time.sleep, 0.2)
+        sender, receiver = cb.channel()
+        begun = pool.submit(cb.Receiver.recv, receiver)
         while not begun.running():
             util.time.sleep(0.001)
         others = [pool.submit(util.time.sleep, 0.1) for _ in range(50)]
+        others[-1].add_done_callback(lambda _: sender.send(None))
         pool.shutdown(cancel_futures=True)
         assert begun.done()
         assert not begun.cancelled()

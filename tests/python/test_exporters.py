@@ -148,7 +148,7 @@ def assert_same_elements(ours, theirs):
             assert_same_elements(ours[name], theirs[name])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_ndarray_comes_back(data):
     dtype = data.draw(DTYPES)
@@ -176,7 +176,7 @@ def has_a_format(dtype):
     return all(not set(name) & set(":\0") and has_a_format(dtype[name]) for name in dtype.names)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_ndarray_comes_back_through_its_buffer(data):
     """The way taken where the exporter is no ndarray, so the dtype is what the PEP 3118 format says."""
@@ -224,7 +224,7 @@ def items(code):
 
 
 @needs_testbuffer
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_cpythons_test_exporter_comes_back(data):
     source = data.draw(exported())

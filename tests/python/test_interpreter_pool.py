@@ -64,15 +64,9 @@ def test_workers_are_other_interpreters_with_their_own_gil(pool) -> None:
     meetings = [pool.submit(work.meet, there, b), pool.submit(work.meet, back, a)]
     for end in (there, a, back, b):
         end.close()
-    concurrent.futures.wait(meetings, 60)
-    interpreters = set(pool.map(_slow_interpreter, range(8)))
+    interpreters = {meeting.result(60) for meeting in meetings}
     assert len(interpreters) == 2
     assert work.interpreter() not in interpreters
-
-
-def _slow_interpreter(_):
-    time.sleep(0.02)
-    return work.interpreter()
 
 
 def test_workers_start_when_there_are_calls_for_them() -> None:
@@ -395,8 +389,11 @@ class TestInitializer:
             assert list(pool.map(_look_slowly, range(4))) == [[1, "two"]] * 4
 
     def test_one_that_raises_breaks_the_pool(self, caplog) -> None:
-        with InterpreterPoolExecutor(2, initializer=work.fail, initargs=("no",), numpy=False) as pool:
+        sender, receiver = cb.channel()
+        with InterpreterPoolExecutor(2, initializer=work.fail_when_told, initargs=(receiver, "no"), numpy=False) as pool:
             futures = [pool.submit(abs, 1) for _ in range(5)]
+            sender.send(None)
+            sender.send(None)
             for future in futures:
                 with pytest.raises(BrokenInterpreterPool, match="the initializer raised LookupError: no; this pool takes no more calls"):
                     future.result(60)
@@ -493,8 +490,10 @@ class TestCallbacks:
     def test_one_that_raises_is_logged(self, pool, caplog) -> None:
         future = pool.submit(work.slowly, 1)
         future.add_done_callback(lambda future: 1 / 0)
+        done = threading.Event()
+        future.add_done_callback(lambda future: done.set())
         assert future.result() == 1
-        pool.submit(work.slowly, 1).result()
+        assert done.wait(60)
         assert "ZeroDivisionError" in caplog.text
 
 

@@ -94,9 +94,9 @@ def test_ctrl_c_ends_a_wait_for_a_result(script: Script, wait: str) -> None:
     import _thread, signal, os
     pool = InterpreterPoolExecutor(1)
     pool.submit(slowly, 1).result()
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     start = time.monotonic()
     try:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         {wait}
     except KeyboardInterrupt:
         print("interrupted", time.monotonic() - start < 2.5)
@@ -111,7 +111,7 @@ def test_ctrl_c_in_a_with_block_waits_for_calls_that_have_begun(script: Script) 
     try:
         with InterpreterPoolExecutor(1) as pool:
             begun = pool.submit(time.sleep, 0.5)
-            while not begun.running():
+            while not (begun.running() or begun.done()):
                 time.sleep(0.001)
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Interpreters have buffers of their own for what they print.
 GUARDED = """
 import sys, crossbuf as cb
-print("top", __name__)
+print("top", __name__, flush=True)
 
 class Mine(Exception):
     pass
@@ -21,7 +22,7 @@ def fail():
     raise Mine("over there")
 
 if __name__ == "__main__":
-    print(cb.spawn(double, 21).join())
+    print(cb.spawn(double, 21).join(), flush=True)
     try:
         cb.spawn(fail).join()
     except Mine as error:

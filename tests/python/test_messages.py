@@ -51,13 +51,12 @@ natives = st.recursive(
 
 
 @given(natives)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_native_messages_arrive_as_pickles_do(message: Any) -> None:
     assert same(through(message), pickle.loads(pickle.dumps(message)))
 
 
 @given(npst.arrays(npst.scalar_dtypes(), npst.array_shapes(min_dims=0, max_dims=4, min_side=0)))
-@settings(deadline=None)
 def test_any_ndarray_arrives(array: np.ndarray[Any, Any]) -> None:
     got = through({"array": array, "again": [array.T]})
     for sent, back in [(array, got["array"]), (array.T, got["again"][0])]:

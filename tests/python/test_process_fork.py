@@ -174,6 +174,8 @@ others = [cb.share(np.full(10, -1)) for _ in range(100)]
 os.close(gone)
 name, theirs = receiver_from_grandchild.recv()
 print(name, theirs.tolist())
+sender_of_grandchild.close()
+assert list(receiver_from_grandchild) == []  # so it has been told that its message was sent
 """,
     )
     assert output == ["child True", "grandchild [0, 1, 2]"]
@@ -201,7 +203,8 @@ until(lambda: cb.processes() == [] and sender.statistics().senders == 1)
 before = left()
 for number in range(1, 20):
     one(number)
-until(lambda: left() == before)
+# It may have counted what the end of a child's conversation was about to close.
+until(lambda: all(now <= then for now, then in zip(left(), before)))
 print("as before")
 """,
     )

@@ -143,6 +143,7 @@ def test_a_message_that_was_withdrawn_does_not_come(host, other, third):
     """The host has to ask the owner of the message's array, who does not answer now, and the sender gives up."""
     other.ask(puppets.keep, "array", third.ask(puppets.ticket, "array"))
     third.signal(signal.SIGSTOP)
+    puppets.until(lambda: puppets.has_stopped(third.pid), "the owner stops")
     assert other.ask(error_of_sending, "sender", "array", 0.1) == "Full"
     third.signal(signal.SIGCONT)
     other.ask(send_kept, "sender", "array")

@@ -68,7 +68,7 @@ class Waiter:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.read() == "ready"
         publisher.process.send_signal(signal.SIGSTOP)
-        puppets.until(lambda: has_stopped(publisher.pid), "the publisher stops")
+        puppets.until(lambda: puppets.has_stopped(publisher.pid), "the publisher stops")
         self.go_on()
         self.falls_asleep()
 
@@ -90,12 +90,6 @@ class Waiter:
         output, errors = self.process.communicate("\n")
         assert (self.process.returncode, errors) == (0, "")
         return output.strip()
-
-
-def has_stopped(pid: int) -> bool:
-    """All threads of that process: some may still run when the signal is sent."""
-    states = [status.read_text().rpartition(")")[2].split()[0] for status in Path(f"/proc/{pid}/task").glob("*/stat")]
-    return states == ["T"] * len(states)
 
 
 #: `futex`, `futex_waitv`, `ppoll`, `poll`: their numbers are of x86-64 first, then of others.

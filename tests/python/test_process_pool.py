@@ -319,13 +319,15 @@ def test_errands_keep_nothing_when_they_are_over() -> None:
 
 @pytest.mark.parametrize("is_shared", [False, True], ids=["copied", "shared"])
 def test_tickets_that_somebody_drops_fail_their_call_only(spawn: Any, is_shared: bool) -> None:
+    (ready, has_begun), (go, told) = cb.channel(), cb.channel()
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        pool.submit(work.pid).result()
-        begun = pool.submit(time.sleep, 0.3)
+        begun = pool.submit(work.hold, ready, told)
+        has_begun.recv()
         doomed = pool.submit(work.total, cb.share(np.ones(MANY)).numpy() if is_shared else np.ones(MANY))
         while not cb.tickets():
             time.sleep(0.001)
         cb.drop_tickets()
+        go.send(None)
         with pytest.raises(cb.StaleHandle):
             doomed.result(60)
         begun.result()

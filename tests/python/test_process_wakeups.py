@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import deaths
@@ -44,9 +45,11 @@ def test_on_one_processor_no_server_is_woken_for_a_round_trip(questions_from: st
         answerer.ask(puppets.start, "answering", deaths.forward, "inbox", "outbox")
         asker.ask(make_trips, "questions", "answers", TRIPS)
         before = [puppet.ask(naps_of_server) for puppet in (asker, answerer)]
+        begun = time.monotonic()
         asker.ask(make_trips, "questions", "answers", TRIPS)
         naps = [puppet.ask(naps_of_server) - then for puppet, then in zip((asker, answerer), before, strict=True)]
-        assert max(naps) < TRIPS // 10, f"woken {naps} times"
+        # It also looks after what is under way, 20 times a second.
+        assert max(naps) < TRIPS // 10 + 20 * (time.monotonic() - begun), f"woken {naps} times"
 
 
 def make_between(host: Puppet, sender: str, of: Puppet, receiver: str, to: Puppet) -> None:

@@ -7,7 +7,7 @@ import gc
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,9 +122,11 @@ def pss(process: str) -> float:
 
 def _family(process: str) -> Iterator[str]:
     yield process
-    try:
-        children = [child for task in Path(f"/proc/{process}/task").iterdir() for child in (task / "children").read_text().split()]
-    except OSError:
-        return
+    children: list[str] = []
+    # A process may end meanwhile, and so may a thread.
+    with suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            with suppress(OSError):
+                children += (task / "children").read_text().split()
     for child in children:
         yield from _family(child)
