@@ -140,7 +140,14 @@ def _tell(report: Sender, tag: object, f: "Callable[..., object]", arguments: "S
     """Calls `f` and reports what came of it, whatever that is. Returns whether it went well."""
     report.send(tag)
     try:
-        report.send(f(*arguments, **keywords))
+        returned = f(*arguments, **keywords)
+        try:
+            report.send(returned)
+        except Exception as error:
+            error.add_note("in what the call returned, which is the message")
+            raise
+        finally:
+            del returned
     except BaseException as error:  # SystemExit and KeyboardInterrupt are for the one who asked, too
         _tell_error(report, error.with_traceback(_without_ours(error.__traceback__)))
         return False

@@ -162,8 +162,9 @@ class TestErrors:
             pool.submit(work.fail_unsendable).result()
 
     def test_results_that_cannot_travel(self, pool) -> None:
-        with pytest.raises(cb.NotShareable, match="lock"):
+        with pytest.raises(cb.NotShareable, match="lock") as failed:
             pool.submit(work.lock).result()
+        assert failed.value.__notes__ == ["in what the call returned, which is the message"]
         assert pool.submit(pow, 2, 2).result() == 4
 
     def test_arguments_that_cannot_travel(self, pool) -> None:
