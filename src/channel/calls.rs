@@ -26,11 +26,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::credit::Allowance;
+use super::disposal;
 use super::disposal::dispose;
 use super::endpoint::Channel;
 use super::gate::{Cargo, Gate, Side};
 use super::message::Message;
-use super::pile::{Pile, work_off};
+use super::pile::{self, Pile, work_off};
 use super::queue::Core;
 use super::receiver::Receiver;
 use super::refusal::{Absence, Refusal, Refused};
@@ -60,17 +61,23 @@ pub(crate) enum Unsent<T> {
     Refused(Refused<T>),
 }
 
+thread_local! {
+    static PILE: Pile<Arc<dyn Waker>> = const { RefCell::new(None) };
+}
+
 /// Calls wakers, outside any lock. One that takes a message brings about more calls; these are made by the same loop.
 pub(super) fn answer(wakers: Vec<Arc<dyn Waker>>) {
-    thread_local! {
-        static PILE: Pile<Arc<dyn Waker>> = const { RefCell::new(None) };
-    }
     if cfg!(loom) {
         // A model's threads all run on one, and would do each other's work.
         wakers.into_iter().for_each(|waker| waker.wake());
     } else {
         work_off(&PILE, wakers, |waker| waker.wake());
     }
+}
+
+/// Does work all of whose consequences are over when this returns, also where it is done by a waker.
+pub(crate) fn to_the_end<R>(work: impl FnOnce() -> R) -> R {
+    disposal::apart(|| pile::apart(&PILE, work))
 }
 
 impl<T: Cargo> Core<T> {

@@ -76,7 +76,7 @@ pub use value::{MAX_DEPTH, Value};
 pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Patience};
 
 pub(crate) use self::{
-    calls::{Lent, Unreceived, Unsent},
+    calls::{Lent, Unreceived, Unsent, to_the_end},
     credit::Allowance,
     futex::{ALL, Sleep, sleep_on_any, wake_one},
     gate::Side,

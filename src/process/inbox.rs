@@ -14,6 +14,7 @@ use super::peer::Peer;
 use super::ring::Next;
 use super::socket::{self, LONGEST, Received};
 use super::wire::{Flaw, Packet};
+use crate::channel::to_the_end;
 
 /// So many packets of one conversation in a look.
 const GLANCE: usize = 8;
@@ -23,6 +24,15 @@ const PUT_BY: usize = 1024;
 thread_local! {
     /// Whether this thread does what a packet says, and so holds an inbox.
     static READS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `READS` was, and will be again.
+struct Before(bool);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        READS.set(self.0);
+    }
 }
 
 /// Held by whoever reads, one at a time.
@@ -82,7 +92,8 @@ impl Peer {
         }
         let Some(ring) = self.lane.get().map(Lane::incoming) else { return };
         let end = ring.end();
-        loop {
+        // So often at most, as one who lies may take back what it has written.
+        for _ in 0..=ring.words.len() / GLANCE {
             let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
             if ring.has_read_to(end) || self.is_gone() || !self.read_ring(here, inbox, GLANCE) {
                 return;
@@ -90,11 +101,9 @@ impl Peer {
         }
     }
 
-    /// Nobody has to ring: somebody looks.
-    pub(super) fn disarm(&self) {
-        if let Some(lane) = self.lane.get() {
-            lane.incoming().disarm();
-        }
+    /// Nobody has to ring: somebody looks. Gives whether that is due to this call.
+    pub(super) fn disarm(&self) -> bool {
+        self.lane.get().is_some_and(|lane| lane.incoming().disarm())
     }
 
     /// Nobody sleeps on the bell any more.
@@ -124,8 +133,7 @@ impl Peer {
     /// As `ring`, by one who holds no lock. Whom it wakes may have this processor at once, and answer before we have it back: that is read here
     /// then, and wakes nobody else.
     pub(super) fn ring_and_catch_up(self: &Arc<Self>) {
-        let Some(here) = known().filter(|_| self.is_listened_to() && !READS.get()) else { return self.ring() };
-        self.disarm();
+        let Some(here) = known().filter(|_| self.is_listened_to() && !READS.get() && self.disarm()) else { return self.ring() };
         self.ring();
         self.watch_again(here);
     }
@@ -195,10 +203,9 @@ impl Peer {
 
     /// Reads one packet and does what it says.
     fn read_one(self: &Arc<Self>, here: &'static Here, inbox: &mut Inbox) -> Result<(), Stop> {
-        let before = READS.replace(true);
-        let read = self.read_next(here, inbox);
-        READS.set(before);
-        read
+        let _before = Before(READS.replace(true));
+        // Else a waker that had this read would have others do what it brings about, without an end.
+        to_the_end(|| self.read_next(here, inbox))
     }
 
     fn read_next(self: &Arc<Self>, here: &'static Here, inbox: &mut Inbox) -> Result<(), Stop> {

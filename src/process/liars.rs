@@ -1,14 +1,19 @@
-//! What a process gets that names what it was never given.
+//! What a process gets that names what it was never given, or takes back what it said.
 
 use std::os::fd::OwnedFd;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::other_side::begin;
+use super::here::here;
+use super::other_side::{OtherSide, begin};
 use super::packing::{NO_TOKEN, describe, token};
 use super::socket::{self, LONGEST, Received};
 use super::wire::{ArrayPart, Origin, Packet, Verdict};
 use crate::array::Order;
+use crate::sync::Ordering;
 use crate::{Arena, Array, ArrayMeta, Budget};
 
 /// The other side of a conversation with this process, whose packets are of its own making.
@@ -67,4 +72,27 @@ fn only_what_was_leased_can_be_named() {
     assert!(liar.opens(NO_TOKEN, Some(handle)));
     assert!(liar.forwards(&array), "it has a lease now");
     assert!(!other.forwards(&array), "and somebody else has not");
+}
+
+#[test]
+fn one_who_takes_back_what_it_wrote_keeps_nobody_reading() {
+    let side = OtherSide::new();
+    let written = side.lane.outgoing().written;
+    let before = written.load(Ordering::Relaxed);
+    let inbox = side.peer.inbox.lock().unwrap();
+    written.store(before + 100, Ordering::Relaxed);
+    let (done, told) = mpsc::channel();
+    let reader = thread::spawn({
+        let peer = side.peer.clone();
+        move || {
+            peer.catch_up(here().unwrap());
+            done.send(()).unwrap();
+        }
+    });
+    // By now it has seen how much there is to read, and waits for its turn.
+    thread::sleep(Duration::from_millis(100));
+    written.store(before, Ordering::Relaxed);
+    drop(inbox);
+    told.recv_timeout(Duration::from_secs(10)).expect("an end of reading");
+    reader.join().unwrap();
 }

@@ -36,7 +36,9 @@ pub(super) fn begin_with_channels() {
 
 fn look() -> Option<Box<dyn Look>> {
     let attention = Attention::begin()?;
-    attention.peers.iter().for_each(|peer| peer.disarm());
+    for peer in attention.peers.iter() {
+        peer.disarm();
+    }
     Some(Box::new(attention))
 }
 

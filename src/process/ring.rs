@@ -228,8 +228,9 @@ impl Ring<'_> {
     }
 
     /// Somebody looks, who arms it in the end: no ringing needed. Who sleeps on it stays to be woken.
-    pub(super) fn disarm(&self) {
-        let _ = self.bell.compare_exchange(RUNG, 0, Ordering::Relaxed, Ordering::Relaxed); // at worst it is rung for nothing
+    /// Gives whether that is due to this call.
+    pub(super) fn disarm(&self) -> bool {
+        self.bell.compare_exchange(RUNG, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() // at worst it is rung for nothing
     }
 
     fn word(&self, at: u64) -> &AtomicU64 {
