@@ -86,7 +86,7 @@ pub(crate) use self::{
     refusal::{Absence, Refusal, Refused},
     remote::RemoteEnd,
     shelf::Shelf,
-    spin::Spin,
+    spin::{Spin, processor},
     wait::{Event, Outcome},
     waiters::{CallKey, Waker},
 };

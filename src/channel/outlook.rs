@@ -18,6 +18,9 @@ pub(crate) trait Look {
 pub(crate) trait Listen {
     /// Sleeps while the word is `seen`, at most for `time`, and does what comes meanwhile.
     fn sleep(&mut self, word: &AtomicU32, seen: u32, time: Option<Duration>) -> Sleep;
+
+    /// The processor from which another process has woken it last, if one has.
+    fn woken_from(&self) -> Option<u32>;
 }
 
 /// How both begin, if there is anything to attend to and nobody else does.

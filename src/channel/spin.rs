@@ -8,7 +8,7 @@
 //!
 //! Who was woken from the very processor that it runs on will hardly see anything by looking: the other side waits for that processor. Then
 //! a try comes only once in so many waits that the 99.9th percentile of a round trip does not show it; it is needed all the same, as it
-//! may have the system move one of the two.
+//! may have the system move one of the two. A thread of another process leaves word from which processor it wakes.
 //!
 //! The first look and each such try are as long as allowed, for they must outlast the waking of a peer that sleeps. Two threads
 //! that both look too briefly for that would go on sleeping in turns, and never learn that looking pays.
@@ -87,7 +87,7 @@ fn set(counter: &AtomicU32, value: u32) {
 }
 
 /// The processor on which this thread runs.
-fn here() -> u32 {
+pub(crate) fn processor() -> u32 {
     if cfg!(loom) { 0 } else { u32::try_from(rustix::thread::sched_getcpu()).unwrap_or(0) }
 }
 
@@ -169,12 +169,17 @@ impl Spin {
 
     /// This thread wakes one that sleeps.
     pub(crate) fn wakes(&self) {
-        set(&self.woken_from, here());
+        self.was_woken_from(processor());
+    }
+
+    /// A sleeper was woken from there, perhaps by another process.
+    pub(crate) fn was_woken_from(&self, processor: u32) {
+        set(&self.woken_from, processor);
     }
 
     /// Whether this thread runs where the last sleeper was woken from.
     fn is_beside(&self) -> bool {
-        self.woken_from.load(Ordering::Relaxed) == here()
+        self.woken_from.load(Ordering::Relaxed) == processor()
     }
 
     /// What this wait may spend.

@@ -19,10 +19,12 @@
 //!
 //! A wake-up may be spurious, so waiters look at the condition again, under the lock.
 
+use std::cell::Cell;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::futex::{Futex, Mask, Sleep};
-use super::outlook::{listen, look_out};
+use super::outlook::{Listen, listen, look_out};
 use super::spin::{Budget, Spin, Vain};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
@@ -112,6 +114,20 @@ impl Wait<'_> {
     }
 }
 
+thread_local! {
+    /// In what this thread sleeps with an ear to other processes. It is only compared.
+    static ASLEEP: Cell<*const Event> = const { Cell::new(ptr::null()) };
+}
+
+/// What `ASLEEP` was, and will be again.
+struct Asleep(*const Event);
+
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        ASLEEP.set(self.0);
+    }
+}
+
 /// What a waiter saw before it decided to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(u32);
@@ -164,7 +180,7 @@ impl Event {
         // Pairs with the fence in `notify`: it sees us parked, or the kernel sees its epoch.
         fence(Ordering::SeqCst);
         let sleep = match wait.attends.then(listen).flatten() {
-            Some(mut listener) => self.epoch.sleep_by(&mut *listener, key.0, time),
+            Some(mut listener) => self.sleep_by(&mut *listener, key, time),
             None => self.epoch.sleep(key.0, mask, time),
         };
         self.parked.fetch_sub(1, Ordering::Relaxed);
@@ -178,16 +194,64 @@ impl Event {
         }
     }
 
+    /// Sleeps as one who may itself do what notifies this event.
+    fn sleep_by(&self, listener: &mut dyn Listen, key: Key, time: Option<Duration>) -> Sleep {
+        let asleep = Asleep(ASLEEP.replace(self));
+        let sleep = self.epoch.sleep_by(listener, key.0, time);
+        drop(asleep);
+        if let Some(processor) = listener.woken_from() {
+            self.spin.was_woken_from(processor);
+        }
+        sleep
+    }
+
+    /// Whether somebody sleeps who must be woken: not this thread, which is awake when it notifies the event in which it sleeps.
+    fn has_sleepers(&self) -> bool {
+        let parked = self.parked.load(Ordering::Relaxed);
+        parked > u32::from(ptr::eq(ASLEEP.get(), self))
+    }
+
     /// Wakes `count` sleepers that `mask` concerns, and everyone who has not fallen asleep yet.
     pub(crate) fn notify(&self, count: u32, mask: Mask) {
         self.epoch.advance();
         // Pairs with the fence in `wait`.
         fence(Ordering::SeqCst);
-        if count > 0 && self.parked.load(Ordering::Relaxed) > 0 {
+        if count > 0 && self.has_sleepers() {
             if !cfg!(loom) {
                 self.spin.wakes();
             }
             self.epoch.wake(count, mask);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// Looks, where it would sleep, whether somebody must be woken.
+    struct Looks<'e>(&'e Event);
+
+    impl Listen for Looks<'_> {
+        fn sleep(&mut self, _word: &AtomicU32, _seen: u32, _time: Option<Duration>) -> Sleep {
+            assert!(!self.0.has_sleepers(), "only this thread, which is awake");
+            thread::scope(|scope| scope.spawn(|| assert!(self.0.has_sleepers())).join()).unwrap();
+            Sleep::Woken
+        }
+
+        fn woken_from(&self) -> Option<u32> {
+            None
+        }
+    }
+
+    #[test]
+    fn who_notifies_the_event_that_it_sleeps_in_wakes_nobody() {
+        let event = Event::default();
+        event.parked.store(1, Ordering::Relaxed);
+        assert!(event.has_sleepers());
+        assert_eq!(event.sleep_by(&mut Looks(&event), event.key(), None), Sleep::Woken);
+        assert!(event.has_sleepers());
     }
 }

@@ -113,6 +113,11 @@ impl Peer {
         }
     }
 
+    /// The processor from which the other side has woken a thread of this process last, if it ever did.
+    pub(super) fn woken_from(&self) -> Option<u32> {
+        self.lane.get().and_then(|lane| lane.incoming().woken_from())
+    }
+
     /// Reads from the ring, unless somebody else does.
     fn glance(self: &Arc<Self>, here: &'static Here, most: usize) {
         let inbox = match self.inbox.try_lock() {

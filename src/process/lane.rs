@@ -34,14 +34,15 @@ struct Circle<const N: usize> {
     thirst: AtomicU32,
     _other: [u32; 29],
     bell: AtomicU32,
-    _third: [u32; 31],
+    waker: AtomicU32,
+    _third: [u32; 30],
     words: [AtomicU64; N],
 }
 
 impl<const N: usize> Circle<N> {
     fn ring(&self) -> Ring<'_> {
-        let Circle { written, read, bell, thirst, words, .. } = self;
-        Ring { written, read, bell, thirst, words }
+        let Circle { written, read, bell, waker, thirst, words, .. } = self;
+        Ring { written, read, bell, waker, thirst, words }
     }
 }
 

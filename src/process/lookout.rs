@@ -54,8 +54,8 @@ fn listen() -> Option<Box<dyn Listen>> {
     if here.listening.swap(true, Ordering::Relaxed) {
         return None;
     }
-    let listener = Listener(Attention::begin(), here);
-    let few = listener.0.as_ref().is_some_and(|attention| attention.peers.len() <= MOST_CONVERSATIONS);
+    let listener = Listener { attention: Attention::begin(), here, woken_from: None };
+    let few = listener.attention.as_ref().is_some_and(|attention| attention.peers.len() <= MOST_CONVERSATIONS);
     few.then(|| Box::new(listener) as Box<dyn Listen>)
 }
 
@@ -104,28 +104,35 @@ impl Look for Attention {
 }
 
 /// The one thread that sleeps with an ear to all conversations.
-struct Listener(Option<Attention>, &'static Here);
+struct Listener {
+    attention: Option<Attention>,
+    here: &'static Here,
+    woken_from: Option<u32>,
+}
 
 impl Drop for Listener {
     fn drop(&mut self) {
         // Before another begins, whose bells this one would set back.
-        if let Some(attention) = self.0.take() {
+        if let Some(attention) = self.attention.take() {
             attention.peers.iter().for_each(|peer| peer.stop_listening());
         }
-        self.1.listening.store(false, Ordering::Relaxed);
+        self.here.listening.store(false, Ordering::Relaxed);
     }
 }
 
 impl Listen for Listener {
     fn sleep(&mut self, word: &AtomicU32, seen: u32, time: Option<Duration>) -> Sleep {
-        let Some(attention) = &self.0 else { return Sleep::Woken };
+        let Some(attention) = &self.attention else { return Sleep::Woken };
         let until = time.and_then(|time| Instant::now().checked_add(time));
         loop {
             // What comes while this reads needs no wake-up: it looks again before it sleeps.
             attention.peers.iter().for_each(|peer| peer.stop_listening());
             // Another thread may read just now, and may have lost its CPU to this one: it must be waited for, not looked at.
             while word.load(Ordering::Relaxed) == seen && attention.has_news() {
-                attention.peers.iter().filter(|peer| peer.has_news()).for_each(|peer| peer.catch_up(attention.here));
+                for peer in attention.peers.iter().filter(|peer| peer.has_news()) {
+                    self.woken_from = peer.woken_from();
+                    peer.catch_up(attention.here);
+                }
             }
             attention.rings().for_each(|ring| ring.listen());
             fence(Ordering::SeqCst); // pairs with the one in `Ring::must_ring`: the writer sees the bell, or we see the packet
@@ -146,5 +153,9 @@ impl Listen for Listener {
                 }
             }
         }
+    }
+
+    fn woken_from(&self) -> Option<u32> {
+        self.woken_from
     }
 }

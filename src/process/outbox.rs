@@ -11,7 +11,7 @@ use super::peer::Peer;
 use super::ring::{LISTENED, Place, Ring};
 use super::socket;
 use super::wire::Packet;
-use crate::channel::wake_one;
+use crate::channel::{processor, wake_one};
 
 /// Packets that may wait for the other process to read before we stop reading from it.
 const PATIENT: usize = 256;
@@ -206,7 +206,10 @@ impl Peer {
         let Some(ring) = self.lane.get().map(Lane::outgoing) else { return };
         match ring.must_ring() {
             0 => {}
-            LISTENED => wake_one(ring.bell),
+            LISTENED => {
+                ring.wakes(processor());
+                wake_one(ring.bell);
+            }
             // A socket too full for it wakes the reader as well.
             _ => drop(socket::send(&self.socket, &Packet::Bell.write(), None)),
         }

@@ -200,6 +200,9 @@ impl Peer {
         let Err(vain) = self.spin.until(|| call.is_filled()) else { return call.wait(patience) };
         self.ring_and_catch_up();
         let reply = call.wait(patience);
+        if let Some(processor) = self.woken_from() {
+            self.spin.was_woken_from(processor);
+        }
         if let Some(vain) = vain {
             self.spin.came_after(vain);
         }

@@ -40,6 +40,8 @@ pub(super) struct Ring<'m> {
     pub(super) read: &'m AtomicU64,
     /// 0 while a reader looks by itself, [`RUNG`] when it must be told through the socket, [`LISTENED`] when it sleeps on this very word.
     pub(super) bell: &'m AtomicU32,
+    /// One more than the processor from which a reader that slept on the bell was woken last.
+    pub(super) waker: &'m AtomicU32,
     /// 1 when the writer found no room and wants to be told.
     pub(super) thirst: &'m AtomicU32,
     pub(super) words: &'m [AtomicU64],
@@ -155,6 +157,16 @@ impl Ring<'_> {
         self.bell.load(Ordering::Relaxed) == LISTENED
     }
 
+    /// This thread is about to wake the one that sleeps on the bell.
+    pub(super) fn wakes(&self, processor: u32) {
+        self.waker.store(processor.wrapping_add(1), Ordering::Relaxed); // a hint
+    }
+
+    /// From which processor that was done last, if it ever was. A hint: the other side may write what it likes.
+    pub(super) fn woken_from(&self) -> Option<u32> {
+        self.waker.load(Ordering::Relaxed).checked_sub(1)
+    }
+
     /// Takes the next packet into the buffer, which is made as long as it needs to be.
     pub(super) fn next(&self, buffer: &mut Vec<u8>) -> Next {
         let at = self.read.load(Ordering::Relaxed); // we are the reader
@@ -249,6 +261,7 @@ mod tests {
         written: AtomicU64,
         read: AtomicU64,
         bell: AtomicU32,
+        waker: AtomicU32,
         thirst: AtomicU32,
         words: Vec<AtomicU64>,
     }
@@ -256,11 +269,25 @@ mod tests {
     impl Memory {
         fn new(words: usize) -> Memory {
             let words = (0..words).map(|_| AtomicU64::new(0)).collect();
-            Memory { written: AtomicU64::new(0), read: AtomicU64::new(0), bell: AtomicU32::new(0), thirst: AtomicU32::new(0), words }
+            Memory {
+                written: AtomicU64::new(0),
+                read: AtomicU64::new(0),
+                bell: AtomicU32::new(0),
+                waker: AtomicU32::new(0),
+                thirst: AtomicU32::new(0),
+                words,
+            }
         }
 
         fn ring(&self) -> Ring<'_> {
-            Ring { written: &self.written, read: &self.read, bell: &self.bell, thirst: &self.thirst, words: &self.words }
+            Ring {
+                written: &self.written,
+                read: &self.read,
+                bell: &self.bell,
+                waker: &self.waker,
+                thirst: &self.thirst,
+                words: &self.words,
+            }
         }
     }
 
@@ -342,6 +369,7 @@ pub(super) mod models {
         written: AtomicU64,
         read: AtomicU64,
         bell: AtomicU32,
+        waker: AtomicU32,
         thirst: AtomicU32,
         words: Vec<AtomicU64>,
         /// Stands for the doorbell: how often it was rung.
@@ -352,11 +380,18 @@ pub(super) mod models {
         pub(in super::super) fn new() -> Arc<Memory> {
             let words = (0..4).map(|_| AtomicU64::new(0)).collect();
             let (zero, none) = (|| AtomicU64::new(0), || AtomicU32::new(0));
-            Arc::new(Memory { written: zero(), read: zero(), bell: none(), thirst: none(), words, rung: none() })
+            Arc::new(Memory { written: zero(), read: zero(), bell: none(), waker: none(), thirst: none(), words, rung: none() })
         }
 
         pub(in super::super) fn ring(&self) -> Ring<'_> {
-            Ring { written: &self.written, read: &self.read, bell: &self.bell, thirst: &self.thirst, words: &self.words }
+            Ring {
+                written: &self.written,
+                read: &self.read,
+                bell: &self.bell,
+                waker: &self.waker,
+                thirst: &self.thirst,
+                words: &self.words,
+            }
         }
     }
 
