@@ -1,9 +1,12 @@
 //! A program in Rust that forks: its child sends what it inherited.
 
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbuf::channel::Value;
-use crossbuf::{channel, process};
+use crossbuf::array::Order;
+use crossbuf::channel::{Message, Value};
+use crossbuf::{Arena, ArrayMeta, Receiver, channel, process};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,17 +28,73 @@ fn in_a_child(work: impl FnOnce() -> bool, meanwhile: impl FnOnce()) -> bool {
     status == 0
 }
 
+/// A server for this process. One test at a time has it: each child would keep what the others have.
+fn service() -> (process::Service, MutexGuard<'static, ()>) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    (process::publish(&format!("crossbuf test: forks {}", std::process::id()), None).unwrap(), turn)
+}
+
+fn received(receiver: &Receiver) -> Value {
+    receiver.recv_timeout(PATIENCE).unwrap().value().unwrap()
+}
+
 #[test]
 fn a_child_sends_an_end_home_that_it_never_used() {
-    let service = process::publish(&format!("crossbuf test: forks {}", std::process::id()), None).unwrap();
+    let _service = service();
     let (sender, receiver) = channel(None);
     let (inherited, answers) = channel(None);
-    let work = || sender.send(inherited).is_ok();
-    let held = in_a_child(work, || {
-        let Value::Sender(back) = receiver.recv_timeout(PATIENCE).unwrap().value().unwrap() else { panic!("not an end") };
-        back.send(7).unwrap();
-        assert_eq!(answers.recv_timeout(PATIENCE).unwrap().value().unwrap().as_i64(), Some(7));
-    });
+    let held = in_a_child(
+        || sender.send(inherited).is_ok(),
+        || {
+            let Value::Sender(back) = received(&receiver) else { panic!("not an end") };
+            back.send(7).unwrap();
+            assert_eq!(received(&answers).as_i64(), Some(7));
+        },
+    );
     assert!(held);
-    drop(service);
+}
+
+#[test]
+fn a_child_sends_a_message_home_that_was_made_before() {
+    let _service = service();
+    let (sender, receiver) = channel(None);
+    let (inherited, _answers) = channel(None);
+    let message = Message::from(inherited);
+    assert!(in_a_child(|| sender.send(message).is_ok(), || assert!(matches!(received(&receiver), Value::Sender(_)))));
+}
+
+#[test]
+fn a_child_sends_an_end_home_that_is_lost() {
+    let _service = service();
+    let (sender, receiver) = channel(None);
+    let (go, told) = channel(None);
+    let ends = Cell::new(Some(channel(None)));
+    let meta = ArrayMeta::contiguous("|u1".parse().unwrap(), &[3], Order::C).unwrap();
+    let array = Arena::shared().unwrap().share(meta, &[7; 3]).unwrap();
+    let held = in_a_child(
+        || {
+            let (used, lost) = ends.take().unwrap();
+            received(&told);
+            // What is kept for a child of a channel goes when it asks for an end of it, and the channel with the last end.
+            let _ = used.send(1);
+            drop(used);
+            let with_array = Value::List(vec![array.clone().into(), lost.clone().into()]);
+            lost.try_recv().is_err_and(|why| why.is_inherited())
+                && sender.send(with_array).is_ok()
+                && sender.send(lost).is_ok()
+                && (1..100).all(|number| sender.send(number).is_ok())
+        },
+        || {
+            drop(ends.take());
+            go.send(()).unwrap();
+            let Value::List(items) = received(&receiver) else { panic!("not a list") };
+            assert!(matches!(&items[..], [Value::Array(_), Value::Receiver(lost)] if lost.recv().is_err()));
+            // Its end is told to the child.
+            drop(items);
+            assert!(matches!(received(&receiver), Value::Receiver(_)));
+            assert!((1..100).all(|number| received(&receiver).as_i64() == Some(number)));
+        },
+    );
+    assert!(held);
 }

@@ -113,7 +113,11 @@ impl End {
                 Arc::new(End::Local(Local::new(&local.channel, core.open_like(local.side, &local.gate), local.side)))
             }
             Place::There(remote) => End::from_remote(remote.end.another()),
-            Place::Lost(local) => Arc::new(End::Local(Local::new(&local.channel, local.gate.inherited(), local.side))),
+            Place::Lost(local) => {
+                let lost = Local::new(&local.channel, local.gate.inherited(), local.side);
+                let _ = lost.adopted.set(None); // the parent was asked
+                Arc::new(End::Local(lost))
+            }
         }
     }
 
@@ -129,6 +133,15 @@ impl End {
         match self.place() {
             Place::Here(local, _) => local.gate.is_closed(),
             Place::There(remote) => remote.end.is_closed(),
+            Place::Lost(_) => true,
+        }
+    }
+
+    /// Whether it was inherited by fork, and nothing speaks for it here.
+    pub(super) fn is_inherited(&self) -> bool {
+        match self.place() {
+            Place::Here(..) => false,
+            Place::There(remote) => remote.end.is_inherited(),
             Place::Lost(_) => true,
         }
     }
@@ -168,6 +181,7 @@ impl End {
     /// Gives the message's number, 0 where the channel is elsewhere. Without patience it does not wait.
     #[allow(clippy::result_large_err, reason = "what was not sent is about as large as the message")]
     pub(super) fn send(&self, message: Message, patience: Option<&Patience<'_>>) -> Result<u64, Refused<Message>> {
+        message.adopt_inherited();
         match (self.place(), patience) {
             (Place::Here(local, core), None) => core.try_send(&local.gate, message),
             (Place::Here(local, core), Some(patience)) => core.send(&local.gate, message, patience),
@@ -336,6 +350,11 @@ macro_rules! common_to_ends {
             pub(crate) fn from_remote(end: std::sync::Arc<dyn $crate::channel::RemoteEnd>) -> $end {
                 debug_assert_eq!(end.side(), $side, "an end of the other side");
                 $end($crate::channel::endpoint::End::from_remote(end))
+            }
+
+            #[allow(dead_code, reason = "for code that speaks for an interpreter")]
+            pub(crate) fn is_inherited(&self) -> bool {
+                self.0.is_inherited()
             }
 
             /// What speaks for this end, if its channel lives in another process.

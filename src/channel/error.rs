@@ -84,7 +84,7 @@ pub enum SendError {
     },
 }
 
-const INHERITED: &str = "this end was inherited by fork, and its channel lives in the parent process; pickle it to the child \
+pub(crate) const INHERITED: &str = "this end was inherited by fork, and its channel lives in another process; pickle it to the child \
     (multiprocessing does with spawn and with queues), or make the channel in the child";
 
 fn limit(capacity: Option<usize>) -> String {

@@ -50,17 +50,6 @@ pub(crate) enum Attachment {
     Receiver(Receiver),
 }
 
-impl Attachment {
-    /// Has a forked child ask for the end that it inherited. Whoever packs the message for another process could not wait for the answer.
-    pub(super) fn adopt_inherited(&self) {
-        let _ = match self {
-            Attachment::Array(_) => None,
-            Attachment::Sender(sender) => sender.remote(),
-            Attachment::Receiver(receiver) => receiver.remote(),
-        };
-    }
-}
-
 impl Message {
     /// What was sent. Errors: `TooDeep` beyond [`MAX_DEPTH`](super::MAX_DEPTH); the others say that the message was altered.
     pub fn value(mut self) -> Result<Value, DecodeError> {
@@ -88,6 +77,17 @@ impl Message {
     /// Its number in the channel it was received from, as [`Sender::post`] gave it.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// Has a forked child ask for ends that it inherited. Whoever packs the message for another process could not wait for the answer.
+    pub(super) fn adopt_inherited(&self) {
+        for attachment in &self.attachments {
+            let _ = match attachment {
+                Attachment::Array(_) => None,
+                Attachment::Sender(sender) => sender.remote(),
+                Attachment::Receiver(receiver) => receiver.remote(),
+            };
+        }
     }
 
     /// Reads the tokens and takes the attachments out.

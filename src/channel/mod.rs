@@ -73,7 +73,7 @@ pub use sender::Sender;
 pub use value::{MAX_DEPTH, Value};
 
 #[allow(unused_imports, reason = "the doors for code that speaks for an interpreter; without it nobody goes through")]
-pub(crate) use self::{decode::Decoder, encode::Encoder, token::Token, wait::Patience};
+pub(crate) use self::{decode::Decoder, encode::Encoder, error::INHERITED, token::Token, wait::Patience};
 
 pub(crate) use self::{
     calls::{Lent, Unreceived, Unsent, to_the_end},

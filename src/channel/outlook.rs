@@ -19,7 +19,7 @@ pub(crate) trait Listen {
     /// Sleeps while the word is `seen`, at most for `time`, and does what comes meanwhile.
     fn sleep(&mut self, word: &AtomicU32, seen: u32, time: Option<Duration>) -> Sleep;
 
-    /// The processor from which another process has woken it last, if one has.
+    /// The processor from which another process may have woken it, as far as it knows: a hint.
     fn woken_from(&self) -> Option<u32>;
 }
 

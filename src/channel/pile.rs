@@ -1,6 +1,6 @@
 //! Work that may bring about more of its kind, done without recursion.
 //!
-//! Only the outermost call on a thread works; calls from within it leave their work on a pile.
+//! Only the outermost call on a thread works; calls from within it leave their work on a pile, but for what is done `apart`.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;

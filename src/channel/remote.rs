@@ -31,7 +31,11 @@ pub(crate) trait RemoteEnd: Send + Sync + Debug {
     /// is dropped.
     fn close(&self);
 
+    /// Also when it is inherited.
     fn is_closed(&self) -> bool;
+
+    /// Whether it is the end of the process that this one was forked from.
+    fn is_inherited(&self) -> bool;
 
     fn capacity(&self) -> Option<usize>;
 

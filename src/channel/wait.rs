@@ -13,7 +13,7 @@
 //!
 //! A wake-up is never lost. If the notifier's lock came first, the waiter saw that the condition holds. If the waiter's came
 //! first, its key is older than the notifier's epoch: it notices either while it looks or when the kernel compares. And if it
-//! sleeps already, the two fences say that the notifier sees it parked. Nobody parked: no system call.
+//! sleeps already, the two fences say that the notifier sees it parked. Nobody else parked: no system call.
 //!
 //! Whoever has looked in vain takes the lock again before it sleeps, so that those who hold it know who looks and who sleeps.
 //!

@@ -107,6 +107,7 @@ impl Look for Attention {
 struct Listener {
     attention: Option<Attention>,
     here: &'static Here,
+    /// As far as this thread knows: of the conversation that it has read last.
     woken_from: Option<u32>,
 }
 
@@ -132,6 +133,9 @@ impl Listen for Listener {
                 for peer in attention.peers.iter().filter(|peer| peer.has_news()) {
                     self.woken_from = peer.woken_from();
                     peer.catch_up(attention.here);
+                }
+                if until.is_some_and(|until| until <= Instant::now()) {
+                    return Sleep::Elapsed;
                 }
             }
             attention.rings().for_each(|ring| ring.listen());

@@ -86,7 +86,8 @@ impl Queue {
 }
 
 impl Peer {
-    /// Sends, now or when there is room. To one who is gone nothing is sent: the server's thread sees to that.
+    /// Sends, now or when there is room. To one who is gone nothing is sent: the server's thread sees to that. Nor is anything in the
+    /// conversation of the process that this one was forked from.
     pub(super) fn post(&self, packet: &Packet<'_>) {
         self.post_with(packet, None);
     }
@@ -99,6 +100,9 @@ impl Peer {
 
     /// As `post_with`, but a reader that sleeps is not told: that is for the caller to do, unless somebody will look anyway.
     pub(super) fn post_quietly(&self, packet: &Packet<'_>, descriptor: Option<&OwnedFd>) {
+        if self.is_inherited() {
+            return;
+        }
         let (bytes, announced) = (packet.write(), !packet.is_of_the_socket());
         let mut queue = self.outbox.lock();
         if queue.closed || (queue.packets.is_empty() && self.transmit(&bytes, descriptor.map(AsFd::as_fd), announced)) {
@@ -203,7 +207,7 @@ impl Peer {
 
     /// Wakes the reader, if it sleeps and there is something to read.
     pub(super) fn ring(&self) {
-        let Some(ring) = self.lane.get().map(Lane::outgoing) else { return };
+        let Some(ring) = self.lane.get().map(Lane::outgoing).filter(|_| !self.is_inherited()) else { return };
         match ring.must_ring() {
             0 => {}
             LISTENED => {

@@ -82,14 +82,14 @@ impl Proxy {
 
     /// Sends. The host is asked how it went, unless nothing can go wrong: see `needs_no_answer`.
     pub(super) fn put(&self, message: &Message, patience: Option<&Patience<'_>>) -> Result<(), Refusal> {
+        if self.peer.is_inherited() {
+            return Err(Refusal::Inherited);
+        }
         if self.is_closed() {
             return Err(Refusal::Closed);
         }
         let gone = || Refusal::HostGone { host: self.host() };
         let here = here().map_err(|_| gone())?;
-        if self.peer.is_inherited() {
-            return Err(Refusal::Inherited);
-        }
         let adopted = adopt_all(message).map_err(Refusal::NotPacked)?;
         let message = adopted.as_ref().unwrap_or(message);
         // What has come may say that all receivers are gone.

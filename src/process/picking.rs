@@ -37,11 +37,11 @@ impl Proxy {
     /// Receives: what lies ready, or else what the host is asked for.
     pub(super) fn take(&self, patience: Option<&Patience<'_>>) -> Result<Message, Absence> {
         loop {
-            if self.is_closed() {
-                return Err(Absence::Closed);
-            }
             if self.peer.is_inherited() {
                 return Err(Absence::Inherited);
+            }
+            if self.is_closed() {
+                return Err(Absence::Closed);
             }
             let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
             if let Some(message) = self.pick(here) {

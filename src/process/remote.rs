@@ -64,7 +64,7 @@ impl RemoteEnd for Proxy {
 
     fn another(&self) -> Arc<dyn RemoteEnd> {
         let number = self.peer.number();
-        let closed = self.is_closed() || self.peer.is_inherited();
+        let closed = self.is_closed();
         if !closed {
             self.peer.post(&Packet::Another { end: self.end, number: ours(number) });
         }
@@ -86,7 +86,11 @@ impl RemoteEnd for Proxy {
     }
 
     fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.closed.load(Ordering::Relaxed) || self.is_inherited()
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.peer.is_inherited()
     }
 
     fn capacity(&self) -> Option<usize> {
@@ -96,15 +100,14 @@ impl RemoteEnd for Proxy {
     fn statistics(&self) -> ChannelStatistics {
         let end = self.end;
         let unknown = [0; 7];
-        let [queued, senders, receivers, waiting_senders, waiting_receivers, sent, received] =
-            if self.is_closed() || self.peer.is_inherited() {
-                unknown
-            } else {
-                match self.peer.call(&Patience::of(SOON), |request| Packet::Ask { request, end }) {
-                    Ok(Reply::Figures([_, figures @ ..])) => figures,
-                    _ => unknown,
-                }
-            };
+        let [queued, senders, receivers, waiting_senders, waiting_receivers, sent, received] = if self.is_closed() {
+            unknown
+        } else {
+            match self.peer.call(&Patience::of(SOON), |request| Packet::Ask { request, end }) {
+                Ok(Reply::Figures([_, figures @ ..])) => figures,
+                _ => unknown,
+            }
+        };
         ChannelStatistics {
             capacity: self.capacity,
             queued: queued as usize,

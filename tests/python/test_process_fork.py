@@ -1,6 +1,7 @@
 """What a forked child finds. Each test is a program of its own, which says nothing on stderr, and neither do its children."""
 
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from subprocess import CompletedProcess
@@ -251,3 +252,31 @@ def test_forking_while_the_server_is_busy() -> None:
 def receive_the_rest(receiver: str) -> None:
     for _ in kept[receiver]:
         pass
+
+
+def tried_by_a_child(name: str) -> list[str]:
+    """What comes of pickling that end, and of sending with it."""
+    here, there = os.pipe()
+    if (child := os.fork()) == 0:
+        for attempt in (lambda: pickle.dumps(kept[name]), lambda: kept[name].send(1)):
+            try:
+                attempt()
+                said = "it went well"
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}"
+            os.write(there, f"{said}\n".encode())
+        os._exit(0)
+    os.close(there)
+    os.waitpid(child, 0)
+    with os.fdopen(here) as said_there:
+        return said_there.read().splitlines()
+
+
+def test_a_child_has_no_part_in_what_its_parent_says_to_others() -> None:
+    with Puppet() as host, Puppet() as parent:
+        host.ask(puppets.make_channel, "sender", "receiver")
+        parent.ask(puppets.keep, "sender", host.ask(puppets.ticket, "sender"))
+        for said in parent.ask(tried_by_a_child, "sender"):
+            assert said.startswith("Closed: this end was inherited by fork")
+        parent.ask(puppets.send, "sender", *range(100))
+        assert host.ask(puppets.take_all_nowait, "receiver") == list(range(100))

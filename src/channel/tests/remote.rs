@@ -63,6 +63,10 @@ impl RemoteEnd for Speaker {
         self.any_end().is_closed()
     }
 
+    fn is_inherited(&self) -> bool {
+        false
+    }
+
     fn capacity(&self) -> Option<usize> {
         self.any_end().capacity()
     }

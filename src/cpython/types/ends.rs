@@ -1,6 +1,6 @@
 //! What Senders and Receivers have in common. The value of an instance is the end itself: it closes when the instance goes.
 
-use crate::channel::{ChannelStatistics, WeakEnd};
+use crate::channel::{ChannelStatistics, INHERITED, WeakEnd};
 use crate::cpython::records;
 use crate::cpython::safe::{Arguments, Attached, Borrowed, Instance, Owned, PyResult, Raised, This};
 use crate::cpython::state::State;
@@ -13,6 +13,7 @@ pub(in crate::cpython) trait End: Clone + Send + Sync + Sized + 'static {
     fn class(state: &State) -> Borrowed<'_>;
     fn close(&self);
     fn is_closed(&self) -> bool;
+    fn is_inherited(&self) -> bool;
     fn capacity(&self) -> Option<usize>;
     fn statistics(&self) -> ChannelStatistics;
     fn downgrade(&self) -> WeakEnd;
@@ -30,6 +31,9 @@ macro_rules! ends {
             }
             fn is_closed(&self) -> bool {
                 self.is_closed()
+            }
+            fn is_inherited(&self) -> bool {
+                self.is_inherited()
             }
             fn capacity(&self) -> Option<usize> {
                 self.capacity()
@@ -64,7 +68,8 @@ pub(super) fn check_open<E: End>(this: This<'_, E>, py: Attached<'_>) -> PyResul
     if !this.value().is_closed() {
         return Ok(());
     }
-    let text = format!("this {} is closed; use a clone made before it was closed", E::NAME);
+    let closed = || format!("this {} is closed; use a clone made before it was closed", E::NAME);
+    let text = if this.value().is_inherited() { INHERITED.to_owned() } else { closed() };
     Err(State::of(py, this)?.errors.closed(py, &text))
 }
 
