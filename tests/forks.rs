@@ -98,3 +98,27 @@ fn a_child_sends_an_end_home_that_is_lost() {
     );
     assert!(held);
 }
+
+#[test]
+fn a_message_made_in_a_child_keeps_its_channel_open() {
+    let _service = service();
+    let (sender, receiver) = channel(None);
+    let (go, told) = channel(None);
+    let ends = Cell::new(Some(channel(None)));
+    let held = in_a_child(
+        || {
+            let (kept, used) = ends.take().unwrap();
+            received(&told);
+            let message = Message::from(kept);
+            let is_open = used.try_recv().is_err_and(|why| why.is_empty());
+            drop(used);
+            is_open && sender.send(message).is_ok()
+        },
+        || {
+            drop(ends.take());
+            go.send(()).unwrap();
+            assert!(matches!(received(&receiver), Value::Sender(back) if !back.is_closed()));
+        },
+    );
+    assert!(held);
+}

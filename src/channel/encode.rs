@@ -121,6 +121,7 @@ impl Encoder {
 
     fn attach(&mut self, kind: u8, attachment: Attachment) {
         self.byte(kind);
+        attachment.adopt_inherited();
         self.message.attachments.push(attachment);
     }
 }

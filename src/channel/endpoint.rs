@@ -137,12 +137,12 @@ impl End {
         }
     }
 
-    /// Whether it was inherited by fork, and nothing speaks for it here.
+    /// Whether it was inherited by fork while it was open, and nothing speaks for it here.
     pub(super) fn is_inherited(&self) -> bool {
         match self.place() {
             Place::Here(..) => false,
             Place::There(remote) => remote.end.is_inherited(),
-            Place::Lost(_) => true,
+            Place::Lost(local) => !local.gate.is_closed(),
         }
     }
 

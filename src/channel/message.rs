@@ -50,6 +50,17 @@ pub(crate) enum Attachment {
     Receiver(Receiver),
 }
 
+impl Attachment {
+    /// Has a forked child ask for the end that it inherited. Whoever packs the message for another process could not wait for the answer.
+    pub(super) fn adopt_inherited(&self) {
+        let _ = match self {
+            Attachment::Array(_) => None,
+            Attachment::Sender(sender) => sender.remote(),
+            Attachment::Receiver(receiver) => receiver.remote(),
+        };
+    }
+}
+
 impl Message {
     /// What was sent. Errors: `TooDeep` beyond [`MAX_DEPTH`](super::MAX_DEPTH); the others say that the message was altered.
     pub fn value(mut self) -> Result<Value, DecodeError> {
@@ -79,15 +90,9 @@ impl Message {
         self.serial
     }
 
-    /// Has a forked child ask for ends that it inherited. Whoever packs the message for another process could not wait for the answer.
+    /// For one that was made before a fork.
     pub(super) fn adopt_inherited(&self) {
-        for attachment in &self.attachments {
-            let _ = match attachment {
-                Attachment::Array(_) => None,
-                Attachment::Sender(sender) => sender.remote(),
-                Attachment::Receiver(receiver) => receiver.remote(),
-            };
-        }
+        self.attachments.iter().for_each(Attachment::adopt_inherited);
     }
 
     /// Reads the tokens and takes the attachments out.

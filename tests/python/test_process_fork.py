@@ -278,5 +278,8 @@ def test_a_child_has_no_part_in_what_its_parent_says_to_others() -> None:
         parent.ask(puppets.keep, "sender", host.ask(puppets.ticket, "sender"))
         for said in parent.ask(tried_by_a_child, "sender"):
             assert said.startswith("Closed: this end was inherited by fork")
+        host.ask(puppets.call, "sender", "close")
+        for said in host.ask(tried_by_a_child, "sender"):
+            assert said.startswith("Closed: this Sender is closed")
         parent.ask(puppets.send, "sender", *range(100))
         assert host.ask(puppets.take_all_nowait, "receiver") == list(range(100))
