@@ -444,6 +444,20 @@ fn a_lent_message_puts_the_end_off() {
     }
 }
 
+/// An offer is lent and comes back, before its sender has looked or after it: the sender goes on, and the message waits for the next receiver.
+#[test]
+fn an_offer_that_comes_back_is_sent() {
+    explore(4, || {
+        let (core, sending, receiving) = core(Some(0));
+        let other = Arc::clone(&core);
+        let sender = thread::spawn(move || other.send(&sending, 7, &Patience::ENDLESS).unwrap());
+        assert_eq!(lend(&core, &receiving), Ok(7));
+        assert!(core.take_back(0, 7).is_empty());
+        sender.join().unwrap();
+        assert_eq!(core.try_recv(&receiving), Ok(7));
+    });
+}
+
 /// The last receiver goes while a call waits to send.
 #[test]
 fn the_last_receiver_frees_calls() {

@@ -310,7 +310,7 @@ impl<T: Cargo> Core<T> {
                 _ if state.is_broken() => Some(Refusal::Broken),
                 why => why,
             };
-            if why.is_none() && !state.is_taken(serial) {
+            if why.is_none() && state.is_offered(serial) {
                 continue;
             }
             // A message that was taken was sent, whatever else has happened since.

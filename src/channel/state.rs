@@ -291,6 +291,11 @@ impl<T: Cargo> State<T> {
         self.position(serial).is_none()
     }
 
+    /// Whether that offer was never taken. One that was may lie in the queue all the same, when it was lent and came back.
+    pub(crate) fn is_offered(&self, serial: u64) -> bool {
+        self.position(serial).is_some_and(|index| self.queue[index].awaited)
+    }
+
     fn position(&self, serial: u64) -> Option<usize> {
         self.queue.binary_search_by_key(&serial, |entry| entry.serial).ok()
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{await_waiters, number};
 use crate::channel::calls::{Lent, Unreceived, Unsent};
@@ -261,6 +262,24 @@ fn the_end_waits_for_what_is_lent() {
         receiver.nudge();
         assert_eq!(blocked.join().unwrap(), i64::from(comes_back));
         assert_eq!(waker.woken(), 1);
+    }
+}
+
+#[test]
+fn an_offer_that_was_taken_and_came_back_is_sent() {
+    for _ in 0..20 {
+        let (sender, receiver) = channel(Some(0));
+        let offering = thread::spawn(move || sender.send(7));
+        await_waiters(&receiver, 1, 0);
+        // It comes back before its sender, who was woken for it, is awake.
+        drop(lent(&receiver));
+        let watchdog = Instant::now() + Duration::from_secs(60);
+        while !offering.is_finished() {
+            assert!(Instant::now() < watchdog, "its sender waits on");
+            thread::yield_now();
+        }
+        offering.join().unwrap().expect("it was taken");
+        assert_eq!(number(receiver.try_recv().expect("the next one gets it")), 7);
     }
 }
 
