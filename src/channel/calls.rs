@@ -26,8 +26,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::credit::Allowance;
-use super::disposal;
-use super::disposal::dispose;
+use super::disposal::{self, dispose};
 use super::endpoint::Channel;
 use super::gate::{Cargo, Gate, Side};
 use super::message::Message;

@@ -238,7 +238,7 @@ mod models {
     use loom::sync::Arc;
     use loom::thread;
 
-    use super::super::ring::models::Memory;
+    use super::super::ring::memory::Memory;
     use crate::arena::{clear, shows};
     use crate::sync::AtomicU64;
 
@@ -246,18 +246,18 @@ mod models {
     fn whoever_sees_the_counterfoil_is_seen() {
         loom::model(|| {
             let stamp = NonZeroU64::new(7).unwrap();
-            let (ring, word) = (Memory::new(), Arc::new(AtomicU64::new(stamp.get())));
+            let (memory, word) = (Arc::new(Memory::new(4)), Arc::new(AtomicU64::new(stamp.get())));
             let redeemer = thread::spawn({
-                let (ring, word) = (ring.clone(), word.clone());
-                move || ring.ring().write(Some(&[1; 8])) && shows(&word, stamp)
+                let (memory, word) = (memory.clone(), word.clone());
+                move || memory.ring().write(Some(&[1; 8])) && shows(&word, stamp)
             });
             // The owner gives the ticket up, and keeps the array when something is to be read.
             clear(&word);
-            let end = ring.ring().end();
-            let kept = !ring.ring().has_read_to(end);
+            let end = memory.ring().end();
+            let kept = !memory.ring().has_read_to(end);
             let redeemed = redeemer.join().unwrap();
             assert!(kept || !redeemed, "the array is gone, and somebody has it");
-            assert!(!kept || !ring.ring().has_read_to(end), "nothing would keep it");
+            assert!(!kept || !memory.ring().has_read_to(end), "nothing would keep it");
         });
     }
 }
