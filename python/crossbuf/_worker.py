@@ -17,7 +17,7 @@ A worker starts as fast as the modules that it imports are few, so this module a
 import sys
 
 from . import _finders, _main_again
-from ._core import Receiver, Sender, _call_home
+from ._core import Receiver, Sender, _call_home, _lent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ MANY = 256
 _known: "dict[str | bytes, Callable[..., object]]" = {}
 
 
-def work(orders: Receiver, report: Sender) -> None:
+def work() -> None:
     """Runs one function. Nothing is raised: what goes wrong goes into the report."""
+    orders, report = _lent()
     with orders, report:
         _tell(report, None, _run, (orders,), {})
 
@@ -48,8 +49,9 @@ def _run(orders: Receiver) -> object:
     return _callable(function)(*arguments)
 
 
-def serve(orders: Receiver, report: Sender, setup: Receiver) -> None:
+def serve() -> None:
     """Does orders until there are none, or the limit is reached."""
+    orders, report, setup = _lent()
     with orders, report, setup:
         main, sys.argv, limit, load_numpy = setup.recv_nowait()
         _main_again.install(main)

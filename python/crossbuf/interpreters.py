@@ -26,11 +26,12 @@ This is no pool and no executor; for one function in one interpreter there is `c
 """
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from . import _cautions
-from ._core import _interpreter_closed, _interpreter_made
+from ._core import Receiver, Sender, _interpreter_closed, _interpreter_made, _lend
 from ._native_interpreters import REFUSED, UNSHAREABLE, Native, is_main
 from .errors import ExecutionFailed, InterpreterError, NotShareable
 
@@ -90,9 +91,20 @@ class Interpreter:
         if trouble is not None:
             raise ExecutionFailed(f"code in interpreter {self.id} raised:\n{trouble}")
 
-    def _begin(self) -> None:
-        """Has it find the modules that this interpreter finds, crossbuf's own above all."""
-        self._exec(f"import sys; sys.path[:] = {sys.path!r}")
+    def _work(self, function: str, ends: tuple[Sender | Receiver, ...], on_call: Callable[[], object] = lambda: None) -> None:
+        """Calls that function of `_worker`, which takes the ends. Once they are the interpreter's own, they are closed here.
+
+        All at once, as each way into an interpreter makes a thread state.
+        """
+
+        def enter() -> None:
+            for end in ends:
+                end.close()
+            self._exec(code)
+
+        # It finds the modules that this interpreter finds, crossbuf's own above all.
+        code = f"import sys; sys.path[:] = {sys.path!r}\nfrom crossbuf._worker import {function}; {function}()"
+        _lend(on_call, enter, ends)
 
     def prepare_main(self, **values: object) -> None:
         """Binds `values` as globals of the interpreter's `__main__`.

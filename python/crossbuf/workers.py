@@ -143,12 +143,9 @@ class _Run:
 
     def _work(self, orders: Receiver) -> Outcome:
         report, reports = channel()
-        # Sending an end makes another one on the same channel, so ours are closed whatever happened.
         with orders, report, interpreters._create() as interpreter:
             self.interpreter_id = interpreter.id
-            interpreter._begin()
-            interpreter.prepare_main(orders=orders, report=report)
-            interpreter._exec("from crossbuf._worker import work; work(globals().pop('orders'), globals().pop('report'))")
+            interpreter._work("work", (orders, report))
         reports.recv_nowait()  # the tag: there is one call only
         return _outcome.read(reports, f"worker {self.name!r}")
 

@@ -8,6 +8,7 @@ use crate::process;
 
 use super::lifetime::Lifetime;
 use super::safe::{self, Arguments, Attached, Borrowed, Owned, PyResult, Signature, Table, detach, entry, methods};
+use super::shareable::Shared;
 use super::state::{self, State};
 use super::types::{arena, connection, ends, service};
 use super::{handles, isolation, messages, records, shareable, tickets, waiting};
@@ -24,7 +25,8 @@ methods! {
         noargs "processes" => processes, "processes($module, /)\n--\n\nA ProcessStatistics for each process that this one shares something with.";
         noargs "tickets" => tickets::all, "tickets($module, /)\n--\n\nA Ticket for each pickled Array or channel end that nobody has unpickled yet, the oldest first.";
         fast "drop_tickets" => tickets::drop_old, "drop_tickets($module, older_than=0.0)\n--\n\nGives up tickets of that age in seconds and older; how many. Unpickling them raises StaleHandle.";
-        fast "_lend" => lend, "_lend($module, on_call, body, /)\n--\n\nCalls body(). Code that it runs on this thread in other interpreters may call on_call() by _call_home().";
+        fast "_lend" => lend, "_lend($module, on_call, body, luggage=(), /)\n--\n\nCalls body(). Code that it runs on this thread in other interpreters may call on_call() by _call_home(), and take the\nluggage, a tuple of Arrays and channel ends, by _lent(). Ends among it are others on the same channels.";
+        noargs "_lent" => lent, "_lent($module, /)\n--\n\nWhat the _lend of this thread was given as its luggage, once; then it is empty.";
         noargs "_call_home" => call_home, "_call_home($module, /)\n--\n\nCalls the on_call of this thread's _lend, in that interpreter.";
         noargs "_hurry" => hurry, "_hurry($module, /)\n--\n\nSends now what Sender._post_later put off.";
         noargs "_is_ending" => is_ending, "_is_ending($module, /)\n--\n\nWhether this interpreter is about to join its threads, so that nobody may wait in channels any more.";
@@ -88,10 +90,17 @@ fn channel(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResul
     Owned::tuple(py, [ends::wrap(py, state, sender)?, ends::wrap(py, state, receiver)?])
 }
 
-fn lend(_: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
-    const SIGNATURE: Signature<2> = Signature { function: "_lend", names: ["on_call", "body"], required: 2, positional: 2 };
-    let [on_call, body] = arguments.bind(py, &SIGNATURE)?;
-    safe::lend(py, on_call.expect("bind checks what is required"), body.expect("bind checks what is required"))
+fn lend(state: &State, py: Attached<'_>, arguments: Arguments<'_>) -> PyResult<Owned> {
+    const SIGNATURE: Signature<3> = Signature { function: "_lend", names: ["on_call", "body", "luggage"], required: 2, positional: 3 };
+    let [on_call, body, luggage] = arguments.bind(py, &SIGNATURE)?;
+    let items = luggage.map_or(Ok(Vec::new()), |luggage| luggage.tuple_items(py))?;
+    let luggage = items.into_iter().map(|item| Shared::expected(py, state, item)).collect::<PyResult<Vec<_>>>()?;
+    safe::lend(py, on_call.expect("bind checks what is required"), body.expect("bind checks what is required"), luggage)
+}
+
+fn lent(state: &State, py: Attached<'_>) -> PyResult<Owned> {
+    let luggage = safe::lent(py)?;
+    Owned::tuple(py, luggage.into_iter().map(|shared| shared.into_python(py, state)).collect::<PyResult<Vec<_>>>()?)
 }
 
 fn call_home(_: &State, py: Attached<'_>) -> PyResult<Owned> {

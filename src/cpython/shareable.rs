@@ -37,6 +37,11 @@ impl Shared {
         Ok(ends::cast::<crate::Receiver>(py, state, object).map(|receiver| Shared::Receiver(receiver.value().clone())))
     }
 
+    /// As `of`. Errors with TypeError for objects of other classes.
+    pub(super) fn expected(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Shared> {
+        Shared::of(py, state, object)?.ok_or_else(|| Raised::type_error(py, "not an Array, Sender or Receiver of this interpreter"))
+    }
+
     /// An object of this interpreter.
     pub(super) fn into_python(self, py: Attached<'_>, state: &State) -> PyResult<Owned> {
         match self {
@@ -116,8 +121,7 @@ unsafe extern "C" fn get_data(_: *mut ffi::PyThreadState, object: *mut ffi::PyOb
     unsafe {
         guarded(|py| {
             let object = Borrowed::from_ptr(object);
-            let shared = Shared::of(py, State::of_instance(py, object)?, object)?;
-            let shared = shared.ok_or_else(|| Raised::type_error(py, "not an instance of a class that crossbuf registered"))?;
+            let shared = Shared::expected(py, State::of_instance(py, object)?, object)?;
             (*data).data = Box::into_raw(Box::new(shared)).cast();
             // No object is kept, so nothing is to be given back in the sender's interpreter.
             (*data).obj = std::ptr::null_mut();

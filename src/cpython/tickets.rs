@@ -23,7 +23,7 @@ const MARK: &str = "crossbuf-ticket:2";
 
 /// The result of `__reduce__` of an Array or channel end: the function that redeems, and its argument.
 pub(super) fn reduce(py: Attached<'_>, state: &State, object: Borrowed<'_>) -> PyResult<Owned> {
-    let shared = Shared::of(py, state, object)?.ok_or_else(|| Raised::type_error(py, "only Arrays and channel ends have tickets"))?;
+    let shared = Shared::expected(py, state, object)?;
     let site = site(py)?;
     let ticket = detach(py, || process::issue(&shared, site)).map_err(|error| state.errors.raise(py, &error))?;
     let redeem = Owned::import(py, c"crossbuf._core")?.get().attribute(py, c"_redeem")?;

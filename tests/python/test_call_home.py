@@ -8,7 +8,7 @@ from on_a_thread import on_a_thread
 
 import crossbuf
 from crossbuf import interpreters
-from crossbuf._core import _call_home, _hurry, _lend, channel
+from crossbuf._core import _call_home, _hurry, _lend, _lent, channel
 from crossbuf.futures import InterpreterPoolExecutor
 from crossbuf.futures._bells import Bell
 
@@ -19,12 +19,12 @@ CALL = "from crossbuf._core import _call_home; _call_home()"
 def visit():
     """Runs code in a fresh interpreter, on a thread that lends itself for `on_call`."""
 
-    def visit(on_call, code=CALL, **values):
+    def visit(on_call, code=CALL, luggage=(), **values):
         def live():
             with interpreters.create() as interpreter:
                 interpreter.exec(f"import sys; sys.path[:] = {sys.path!r}")
                 interpreter.prepare_main(**values)
-                return _lend(on_call, lambda: interpreter.exec(code))
+                return _lend(on_call, lambda: interpreter.exec(code), luggage)
 
         return on_a_thread(live)
 
@@ -95,6 +95,27 @@ def test_homes_are_nested(visit) -> None:
 
     visit(outer, f"{CALL}; _call_home()")
     assert seen == ["inner", "outer", "inner", "outer"]
+
+
+def test_ends_are_taken_along_once(visit) -> None:
+    sender, receiver = channel()
+    array = crossbuf.share(bytes(8))
+    code = "from crossbuf._core import _lent\n(tx, array), nothing = _lent(), _lent()\nassert nothing == ()\ntx.send(array)\ntx.close()"
+    visit(sender.close, f"{CALL}\n{code}", luggage=(sender, array))
+    assert list(receiver) == [array]
+
+
+def test_what_nobody_takes_is_closed(visit) -> None:
+    sender, receiver = channel()
+    visit(sender.close, CALL, luggage=(sender,))
+    assert list(receiver) == []
+
+
+def test_only_arrays_and_ends_are_taken_along() -> None:
+    with pytest.raises(TypeError, match="not an Array, Sender or Receiver"):
+        _lend(print, print, (1,))
+    with pytest.raises(RuntimeError, match="nothing to take"):
+        _lend(print, _lent, (channel()[0],))
 
 
 def test_threads_call_home_at_once(visit) -> None:

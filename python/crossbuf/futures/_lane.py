@@ -13,16 +13,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from .. import _main, _outcome, interpreters
-from .._core import Arena, _hold_openblas, _lend, _release_openblas, channel
+from .._core import Arena, _hold_openblas, _release_openblas, channel
 from .._outcome import Outcome
 from .._worker import Order
 from ..errors import Empty, Ended
 from ._calls import Calls
-
-_WORK = """
-from crossbuf._worker import serve
-serve(globals().pop("orders"), globals().pop("report"), globals().pop("setup"))
-"""
 
 
 class InitializerFailed(Exception):
@@ -67,14 +62,9 @@ class Lane:
         setup, setups = channel(arena=self._plan.arena)
         orders = self._calls.reader.clone()
         with report, setup, setups, orders, _limited_blas(self._plan.blas_threads), interpreters._create() as interpreter:
-            interpreter._begin()
-            interpreter.prepare_main(orders=orders, report=report, setup=setups)
-            # Only the interpreter's own ends are open while it works.
-            for end in (orders, report, setups):
-                end.close()
             setup.send(self._plan.setup)
             setup.send(self._plan.initializer)
-            _lend(self._settle, lambda: interpreter._exec(_WORK))
+            interpreter._work("serve", (orders, report, setups), self._settle)
         if self._failure is not None:
             raise InitializerFailed(self._failure)
 

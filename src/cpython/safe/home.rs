@@ -8,7 +8,8 @@
 //! one it runs with. [`call_home`] swaps them for the length of one call. So an interpreter that has finished something says so on
 //! its own thread: no thread waits for it at home, and none has to be woken.
 //!
-//! Neither arguments nor results cross; what there is to say waits in a channel. Both interpreters' GILs are never held at once.
+//! Neither arguments nor results cross; what there is to say waits in a channel, whose ends the thread takes along: [`lend`] is given
+//! them, and [`lent`] gives them to the interpreter that it runs. Both interpreters' GILs are never held at once.
 //!
 //! Who is woken by `on_call` would find home's GIL taken, and sleep again until this thread has left. So waking can be put off:
 //! [`after_call`].
@@ -18,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use pyo3_ffi as ffi;
 
 use super::{Attached, Borrowed, Owned, PyResult, Raised};
+use crate::channel::Attachment;
 
 thread_local! {
     /// The innermost [`lend`] of this thread, or NULL.
@@ -37,7 +39,25 @@ struct Home {
     state: *mut ffi::PyThreadState,
     /// Invariant 3: alive, and an object of that interpreter.
     on_call: *mut ffi::PyObject,
+    /// What nobody has taken yet of that which the thread takes along.
+    luggage: RefCell<Vec<Attachment>>,
     outer: *const Home,
+}
+
+impl Home {
+    /// Where this thread came from, if that is another interpreter.
+    fn of_thread<'a>(py: Attached<'a>) -> PyResult<&'a Home> {
+        // SAFETY: by invariant 1; it stays on the stack below this call.
+        let home = unsafe { HOME.get().as_ref() };
+        // SAFETY: attached, so there is a state.
+        let here = unsafe { ffi::PyThreadState_Get() };
+        home.filter(|home| !std::ptr::eq(home.state, here)).ok_or_else(|| {
+            Raised::runtime_error(
+                py,
+                "this thread has not been lent by another interpreter, so there is nowhere to call and nothing to take",
+            )
+        })
+    }
 }
 
 /// Puts the innermost home back when its `lend` is over.
@@ -49,26 +69,25 @@ impl Drop for Restore {
     }
 }
 
-/// Calls `body()`. Code that it runs on this thread in other interpreters may call `on_call()` through [`call_home`].
-pub(in crate::cpython) fn lend(py: Attached<'_>, on_call: Borrowed<'_>, body: Borrowed<'_>) -> PyResult<Owned> {
+/// Calls `body()`. Code that it runs on this thread in other interpreters may call `on_call()` through [`call_home`], and take the luggage.
+pub(in crate::cpython) fn lend(py: Attached<'_>, on_call: Borrowed<'_>, body: Borrowed<'_>, luggage: Vec<Attachment>) -> PyResult<Owned> {
     let on_call = on_call.to_owned(py);
     // SAFETY: attached, so there is a state.
     let state = unsafe { ffi::PyThreadState_Get() };
-    let home = Home { state, on_call: on_call.as_ptr(), outer: HOME.get() };
+    let home = Home { state, on_call: on_call.as_ptr(), luggage: RefCell::new(luggage), outer: HOME.get() };
     let _restore = Restore(HOME.replace(&raw const home));
     body.call(py, [])
+}
+
+/// Takes what this thread's [`lend`] was given to take along; nothing, when somebody did before. Errors as [`call_home`].
+pub(in crate::cpython) fn lent(py: Attached<'_>) -> PyResult<Vec<Attachment>> {
+    Ok(Home::of_thread(py)?.luggage.take())
 }
 
 /// Calls the function that this thread's [`lend`] was given, in the interpreter where that was. What it raises is reported there, as
 /// nobody here could read it. Errors with RuntimeError when this thread came from no other interpreter.
 pub(in crate::cpython) fn call_home(py: Attached<'_>) -> PyResult<()> {
-    // SAFETY: by invariant 1; it stays on the stack below this call.
-    let home = unsafe { HOME.get().as_ref() };
-    // SAFETY: attached, so there is a state.
-    let here = unsafe { ffi::PyThreadState_Get() };
-    let Some(home) = home.filter(|home| !std::ptr::eq(home.state, here)) else {
-        return Err(Raised::runtime_error(py, "this thread has not been lent by another interpreter, so there is nowhere to call"));
-    };
+    let home = Home::of_thread(py)?;
     // What is called may itself run another interpreter, whose home it is.
     let _restore = Restore(HOME.replace(home.outer));
     // Dropped after `Swap`, which does what is in the list.

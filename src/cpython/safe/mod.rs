@@ -28,7 +28,7 @@ pub(super) use basic::{Basic, do_soon, run_signal_handlers};
 pub(super) use buffer::BufferView;
 pub(super) use detach::detach;
 pub(super) use heap_type::{ClassSpec, Instance, Table, This, getters, methods};
-pub(super) use home::{after_call, call_home, hurry, lend};
+pub(super) use home::{after_call, call_home, hurry, lend, lent};
 pub(super) use keepsake::{Keepsake, bound, kept};
 pub(super) use object::{Borrowed, Owned};
 pub(super) use raise::{PyResult, Raised, check};
