@@ -154,14 +154,7 @@ impl Peer {
                 };
                 Turn::want(here, self, request, receiver, Wish { end, waits, more });
             }
-            Packet::Cancel { request } => {
-                let turn = self.talk().turns.remove(&request);
-                if let Some(turn) = turn {
-                    turn.cancel();
-                    // Whoever sends must know for certain that nothing was sent.
-                    self.post(&Packet::Answer { request, verdict: Verdict::Full, text: "" });
-                }
-            }
+            Packet::Cancel { request } => self.call_off_turn(request),
             Packet::Deliver { request, delivery, shelf, body } => {
                 let (parts, head) = self.unpack_body(&body)?;
                 let peer = self.clone();

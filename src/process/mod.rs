@@ -49,6 +49,9 @@ mod packing;
 mod peer;
 mod picking;
 mod published;
+mod put;
+#[cfg(all(test, not(loom)))]
+mod put_tests;
 mod redeem;
 mod remote;
 mod request;

@@ -246,7 +246,7 @@ impl Peer {
         self.outbox.close();
         self.hang_up();
         for turn in std::mem::take(&mut last.turns).into_values() {
-            turn.cancel();
+            turn.abandon();
         }
         // Before the ends are closed: who receives here may still want them.
         for Delivery { lent, forwarded } in std::mem::take(&mut last.lent).into_values() {

@@ -3,14 +3,15 @@
 //! The server's thread tries at once. Where that must wait, the turn is left with the channel as a waker, and whoever's call makes it
 //! possible to go on does what the request asked for, on its own thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::here::{Here, here};
 use super::lookout::catch_up;
 use super::peer::Peer;
+use super::put::Put;
 use super::talk::{Delivery, Forwarded};
 use super::wire::{Packet, Verdict};
-use crate::channel::{Absence, CallKey, Lent, Message, Refusal, SendError, Unreceived, Unsent, Waker};
+use crate::channel::{Absence, CallKey, Lent, Message, Refusal, SendError, Unreceived, Waker};
 use crate::{Receiver, Sender};
 
 /// A request that waits.
@@ -67,34 +68,38 @@ impl Turn {
             }
             return;
         }
-        let waiting = Mutex::new(Waiting::Message(message));
-        let put = Arc::new_cyclic(|me| Put { me: me.clone(), peer: peer.clone(), sender, request, waiting });
+        let put = Put::new(peer, request, sender, message);
         if peer.takes_turn(request, Turn::Put(put.clone())) {
             put.wake();
         }
     }
 
-    /// The request is over; it is no longer among the turns of its peer.
-    pub(super) fn cancel(self) {
+    /// Nobody waits for the answer any more: the conversation is over.
+    pub(super) fn abandon(self) {
         match self {
             Turn::Arriving => {}
-            Turn::Want(want) => {
-                let key = want.key.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(key) = key {
-                    want.receiver.forget_call(key);
+            Turn::Want(want) => want.forget(),
+            Turn::Put(put) => drop(put.call_off()),
+        }
+    }
+}
+
+impl Peer {
+    /// The request is not wanted any more. It is answered in any case: whoever sends must know for certain whether something was sent.
+    pub(super) fn call_off_turn(&self, request: u64) {
+        let turn = self.talk().turns.get(&request).cloned();
+        match turn {
+            Some(Turn::Put(put)) => {
+                if let Some(verdict) = put.call_off() {
+                    put.answer(verdict);
                 }
             }
-            Turn::Put(put) => {
-                let waiting = std::mem::replace(&mut *put.waiting(), Waiting::Nothing);
-                match waiting {
-                    Waiting::Room(key, message) => {
-                        put.sender.forget_call(key);
-                        drop(message);
-                    }
-                    Waiting::Offer(serial) => drop(put.sender.withdraw_offer(serial)),
-                    Waiting::Message(_) | Waiting::Nothing => {}
-                }
+            Some(turn) if self.ends_turn(request) => {
+                turn.abandon();
+                refuse_put(self, request, &Refusal::Full);
             }
+            // It was answered before.
+            _ => {}
         }
     }
 }
@@ -117,7 +122,7 @@ impl Peer {
     }
 
     /// Ends a turn. Whether it was still waited for.
-    fn ends_turn(&self, request: u64) -> bool {
+    pub(super) fn ends_turn(&self, request: u64) -> bool {
         let turn = self.talk().turns.remove(&request);
         turn.is_some()
     }
@@ -192,6 +197,16 @@ impl Want {
     }
 }
 
+impl Want {
+    /// Gives up the call that waits in the channel.
+    fn forget(&self) {
+        let key = self.key.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(key) = key {
+            self.receiver.forget_call(key);
+        }
+    }
+}
+
 impl Waker for Want {
     fn wake(&self) {
         let Some(me) = self.me.upgrade().filter(|_| self.peer.has_turn(self.request)) else {
@@ -221,80 +236,6 @@ impl Waker for Want {
     }
 }
 
-/// A request to send.
-#[derive(Debug)]
-pub(super) struct Put {
-    me: Weak<Put>,
-    peer: Arc<Peer>,
-    sender: Arc<Sender>,
-    request: u64,
-    waiting: Mutex<Waiting>,
-}
-
-/// What a request to send waits for.
-#[derive(Debug)]
-enum Waiting {
-    /// To be tried.
-    Message(Message),
-    Room(CallKey, Message),
-    /// That a receiver takes the message of that number, which lies in the queue.
-    Offer(u64),
-    Nothing,
-}
-
-impl Put {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn done(&self) {
-        if self.peer.ends_turn(self.request) {
-            done(&self.peer, self.request, &self.sender);
-        }
-    }
-}
-
-impl Waker for Put {
-    fn wake(&self) {
-        let waiting = std::mem::replace(&mut *self.waiting(), Waiting::Nothing);
-        let message = match waiting {
-            Waiting::Message(message) | Waiting::Room(_, message) => message,
-            // Taken; or nobody is left who could, and then it is still there.
-            Waiting::Offer(serial) => match self.sender.withdraw_offer(serial) {
-                None => return self.done(),
-                Some(message) => message,
-            },
-            Waiting::Nothing => return self.sender.nudge(),
-        };
-        let Some(me) = self.me.upgrade().filter(|_| self.peer.has_turn(self.request)) else {
-            self.sender.nudge();
-            return drop(message);
-        };
-        match self.sender.send_or_call(message, me) {
-            Ok(_) => self.done(),
-            Err(Unsent::Refused(refused)) => {
-                if self.peer.ends_turn(self.request) {
-                    refuse_put(&self.peer, self.request, &refused.why);
-                }
-            }
-            Err(Unsent::NoRoom(key, message)) => self.rest(Waiting::Room(key, message)),
-            Err(Unsent::Offered(serial)) => self.rest(Waiting::Offer(serial)),
-        }
-    }
-}
-
-impl Put {
-    fn rest(&self, waiting: Waiting) {
-        *self.waiting() = waiting;
-        // It may have been called off meanwhile, by one who found nothing waiting.
-        if !self.peer.has_turn(self.request)
-            && let Some(me) = self.me.upgrade()
-        {
-            Turn::Put(me).cancel();
-        }
-    }
-}
-
 /// That all receivers of a channel are gone, of which a sender in the other process will hear.
 #[derive(Debug)]
 pub(super) struct Loss {
@@ -318,7 +259,7 @@ impl Waker for Loss {
 }
 
 /// Whoever sends may send more in one go, before it is told that it has sent this.
-fn done(peer: &Peer, request: u64, sender: &Sender) {
+pub(super) fn done(peer: &Peer, request: u64, sender: &Sender) {
     sender.top_up();
     peer.post(&Packet::Answer { request, verdict: Verdict::Done, text: "" });
 }
@@ -333,10 +274,13 @@ fn refuse_want(peer: &Peer, request: u64, absence: &Absence) {
 }
 
 fn refuse_put(peer: &Peer, request: u64, why: &Refusal) {
-    let verdict = match why {
+    peer.post(&Packet::Answer { request, verdict: verdict_of(why), text: "" });
+}
+
+pub(super) fn verdict_of(why: &Refusal) -> Verdict {
+    match why {
         Refusal::Broken => Verdict::Broken,
         Refusal::Full => Verdict::Full,
         _ => Verdict::Closed,
-    };
-    peer.post(&Packet::Answer { request, verdict, text: "" });
+    }
 }
