@@ -211,8 +211,12 @@ impl<T: Cargo> Core<T> {
 
     /// With that message in the queue, unless somebody has it.
     fn lock_with(&self, serial: u64) -> MutexGuard<'_, State<T>> {
-        let state = self.lock();
-        if state.is_taken(serial) && state.shelves.messages() > 0 { self.recall_shelves(state, None) } else { state }
+        let mut state = self.lock();
+        // It may have been put on a shelf again before the lock was.
+        while state.is_taken(serial) && state.shelves.messages() > 0 {
+            state = self.recall_shelves(state, None);
+        }
+        state
     }
 
     /// Sends, waiting for a place or, in a rendezvous, for a receiver. Gives the message's number.

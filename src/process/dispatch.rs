@@ -262,13 +262,23 @@ impl Peer {
     /// Keeps something for whoever asks by that token, and gives it to those who have asked already.
     fn hold(self: &Arc<Self>, here: &'static Here, token: Token, content: Attachment) {
         here.tickets().hold(token, Held::forwarded(content, self));
-        let asked: Vec<Late> = here.late().extract_if(.., |late| late.token == token).collect();
-        for Late { peer, request, .. } in asked {
-            peer.redeem(here, request, token);
-        }
+        redeem_late(here, token);
     }
 
     pub(super) fn redeem(self: &Arc<Self>, here: &'static Here, request: u64, token: Token) {
+        if self.redeem_now(here, request, token) {
+            return;
+        }
+        here.late().push(Late { peer: self.clone(), request, token, until: Instant::now() + LATE });
+        here.look_soon();
+        // Whoever has brought the ticket since may not have seen this request.
+        if here.tickets().has(&token) {
+            redeem_late(here, token);
+        }
+    }
+
+    /// Answers, unless nothing is known of the ticket.
+    fn redeem_now(self: &Arc<Self>, here: &'static Here, request: u64, token: Token) -> bool {
         let (content, spent) = {
             let mut tickets = here.tickets();
             (tickets.redeem(&token), tickets.was_redeemed(&token))
@@ -276,8 +286,9 @@ impl Peer {
         match content {
             Some(content) => self.grant(here, request, &content),
             None if spent => self.post(&Packet::Answer { request, verdict: Verdict::Stale, text: UNKNOWN_TICKET }),
-            None => here.late().push(Late { peer: self.clone(), request, token, until: Instant::now() + LATE }),
+            None => return false,
         }
+        true
     }
 
     fn open(self: &Arc<Self>, here: &'static Here, request: u64, part: ArrayPart) {
@@ -321,5 +332,13 @@ impl Peer {
             Ok(content) => self.grant(here, request, &content),
             Err((verdict, text)) => self.post(&Packet::Answer { request, verdict, text: &text }),
         }
+    }
+}
+
+/// For those who have asked for the ticket before it came.
+fn redeem_late(here: &'static Here, token: Token) {
+    let asked: Vec<Late> = here.late().extract_if(.., |late| late.token == token).collect();
+    for Late { peer, request, .. } in asked {
+        peer.redeem(here, request, token);
     }
 }

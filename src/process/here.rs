@@ -138,6 +138,13 @@ impl Here {
         self.server.get().expect("`here` has started it")
     }
 
+    /// There is something now that the server's thread has to look at, and of which nobody tells it.
+    pub(super) fn look_soon(&self) {
+        if let Some(server) = self.running() {
+            server.look_soon();
+        }
+    }
+
     pub(super) fn tickets(&self) -> MutexGuard<'_, Tickets> {
         lock(&self.tickets)
     }
@@ -178,6 +185,7 @@ impl Here {
         if peer.bury(&text) {
             self.server().forget(peer);
             self.tickets().orphan(peer.id);
+            self.look_soon();
         }
         self.fade();
     }

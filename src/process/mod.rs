@@ -26,6 +26,7 @@
 //! A packet arrives whole or not at all, and each of these steps is one packet: there is no state between them. What packets say is in
 //! [`protocol`].
 
+mod alarm;
 mod arrival;
 mod call;
 mod connection;

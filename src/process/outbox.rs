@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
+use super::here::known;
 use super::lane::Lane;
 use super::peer::Peer;
 use super::ring::{LISTENED, Place, Ring};
@@ -85,6 +86,13 @@ impl Queue {
     }
 }
 
+/// Where there is no memory for a packet the system does not tell when there is some again.
+fn look_soon() {
+    if let Some(here) = known() {
+        here.look_soon();
+    }
+}
+
 impl Peer {
     /// Sends, now or when there is room. To one who is gone nothing is sent: the server's thread sees to that. Nor is anything in the
     /// conversation of the process that this one was forked from.
@@ -109,7 +117,11 @@ impl Peer {
             return;
         }
         match descriptor.map(OwnedFd::try_clone).transpose() {
-            Ok(descriptor) => drop(queue.push(bytes, descriptor, announced)),
+            Ok(descriptor) => {
+                queue.push(bytes, descriptor, announced);
+                drop(queue);
+                look_soon();
+            }
             // Without a descriptor for it the conversation cannot go on.
             Err(_) => {
                 queue.closed = true;
@@ -148,7 +160,10 @@ impl Peer {
                 return Way::Socket;
             }
         }
-        Way::Outbox(queue.push(bytes, None, true))
+        let number = queue.push(bytes, None, true);
+        drop(queue);
+        look_soon();
+        Way::Outbox(number)
     }
 
     /// Whether the other side will not do what the packet says, for certain. What the packet brings it gives back.

@@ -13,6 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
+use super::alarm::Alarm;
 use super::here::{Here, name_of};
 use super::inbox::Reading;
 use super::peer::{Peer, Role};
@@ -32,6 +33,7 @@ const SOCKET: u64 = 1;
 const PIDFD: u64 = 2;
 const LIFELINE: u64 = 3;
 const STOP: u64 = 4;
+const ALARM: u64 = 5;
 const KINDS: u64 = 8;
 
 /// What other threads need of it.
@@ -40,6 +42,7 @@ pub(super) struct Server {
     listener: Arc<OwnedFd>,
     /// Tells the thread to stop.
     stop: Arc<OwnedFd>,
+    alarm: Arc<Alarm>,
     rest: Mutex<Rest>,
 }
 
@@ -62,14 +65,19 @@ impl Server {
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)
             .map_err(refused("epoll_ctl", "to serve other processes"))?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(refused("eventfd", "to serve other processes"))?;
-        epoll::add(&epoll, &stop, EventData::new_u64(STOP), EventFlags::IN).map_err(refused("epoll_ctl", "to serve other processes"))?;
-        Ok(Server { epoll: Arc::new(epoll), listener: Arc::new(listener), stop: Arc::new(stop), rest: Mutex::default() })
+        let alarm = Alarm::new().map_err(refused("eventfd", "to serve other processes"))?;
+        for (descriptor, kind) in [(&stop, STOP), (&alarm.descriptor, ALARM)] {
+            epoll::add(&epoll, descriptor, EventData::new_u64(kind), EventFlags::IN)
+                .map_err(refused("epoll_ctl", "to serve other processes"))?;
+        }
+        let (epoll, listener, stop, alarm) = (Arc::new(epoll), Arc::new(listener), Arc::new(stop), Arc::new(alarm));
+        Ok(Server { epoll, listener, stop, alarm, rest: Mutex::default() })
     }
 
     /// Starts the thread.
     pub(super) fn start(&self, here: &'static Here) -> Result<()> {
-        let (epoll, listener, stop) = (self.epoll.clone(), self.listener.clone(), self.stop.clone());
-        let thread = Thread { id: 0, here, epoll, listener, stop, pidfds: Vec::new(), ready: VecDeque::new(), deaf: Vec::new() };
+        let (epoll, listener, stop, alarm) = (self.epoll.clone(), self.listener.clone(), self.stop.clone(), self.alarm.clone());
+        let thread = Thread { id: 0, here, epoll, listener, stop, alarm, pidfds: Vec::new(), ready: VecDeque::new(), deaf: Vec::new() };
         self.rest().running = Some(spawn(thread)?);
         Ok(())
     }
@@ -117,8 +125,13 @@ impl Server {
         epoll::add(&*self.epoll, reading, EventData::new_u64(number * KINDS + LIFELINE), EventFlags::IN)
     }
 
-    pub(super) fn descriptors(&self) -> [RawFd; 3] {
-        [self.epoll.as_raw_fd(), self.listener.as_raw_fd(), self.stop.as_raw_fd()]
+    pub(super) fn descriptors(&self) -> [RawFd; 4] {
+        [self.epoll.as_raw_fd(), self.listener.as_raw_fd(), self.stop.as_raw_fd(), self.alarm.descriptor.as_raw_fd()]
+    }
+
+    /// There is something now of which the thread is not told: it looks within a tick, and again until it is gone.
+    pub(super) fn look_soon(&self) {
+        self.alarm.set();
     }
 
     /// Has the thread listen at one more name.
@@ -156,6 +169,7 @@ struct Thread {
     epoll: Arc<OwnedFd>,
     listener: Arc<OwnedFd>,
     stop: Arc<OwnedFd>,
+    alarm: Arc<Alarm>,
     /// By conversation.
     pidfds: Vec<(u64, OwnedFd)>,
     /// Conversations whose sockets may have more to read.
@@ -186,6 +200,7 @@ impl Thread {
                 // Without it nobody is served; those who ask see that the answer does not come.
                 Err(_) => return,
             }
+            self.alarm.wakes();
             for event in &events {
                 let (kind, id) = (event.data.u64() % KINDS, event.data.u64() / KINDS);
                 match kind {
@@ -195,6 +210,7 @@ impl Thread {
                         let _ = rustix::io::read(&*self.stop, &mut [0u8; 8]);
                         stopped = true;
                     }
+                    ALARM => self.alarm.clear(),
                     PIDFD => self.died(id),
                     LIFELINE => self.let_go(id),
                     _ => self.stir(id),
@@ -210,17 +226,21 @@ impl Thread {
 
     fn timeout(&self) -> Option<rustix::event::Timespec> {
         let readable = self.ready.iter().any(|peer| !peer.outbox.is_stalled());
-        let ticking = !self.ready.is_empty()
+        let time = match readable {
+            true => Duration::ZERO,
+            false if self.alarm.may_sleep(|| self.has_to_look()) => return None,
+            false => TICK,
+        };
+        time.try_into().ok()
+    }
+
+    /// Whether there is something of which nobody tells this thread.
+    fn has_to_look(&self) -> bool {
+        !self.ready.is_empty()
             || !self.deaf.is_empty()
             || !self.here.late().is_empty()
             || self.here.tickets().any_orphaned()
-            || self.here.all().iter().any(|peer| peer.outbox.len() > 0 || peer.has_lent());
-        match (readable, ticking) {
-            (true, _) => Some(Duration::ZERO),
-            (false, true) => Some(TICK),
-            (false, false) => None,
-        }
-        .and_then(|time| time.try_into().ok())
+            || self.here.all().iter().any(|peer| peer.outbox.len() > 0 || peer.has_lent())
     }
 
     /// Something happened on that socket.

@@ -103,10 +103,11 @@ impl Shelf {
         drop(taken);
     }
 
-    /// Whether it is short, and has only what the other side need not ask anybody for.
+    /// Whether it is short, and has only arrays of this process. Those of the other side we give back as soon as the message is taken, which it
+    /// may hear of before it has read the message.
     fn suits(&self, message: &Message) -> bool {
         let (head, parts) = message.parts();
-        head.len() <= SHORT && parts.len() <= FEW && self.peer.has_all_between_us(message)
+        head.len() <= SHORT && parts.len() <= FEW && parts.iter().all(|part| matches!(part, Attachment::Array(array) if array.is_own()))
     }
 
     /// Writes the message, if there is room and nothing that it needs is behind it.
@@ -115,7 +116,7 @@ impl Shelf {
         if talk.gone.is_some() {
             return None;
         }
-        // Nothing of it lies with a third process.
+        // Nothing of it lies with another process.
         let packed = self.peer.pack(here, &mut talk, message, None, &mut Forwarded::default()).ok()?;
         let place = match &packed {
             // The descriptor of an arena may wait for room in the ring of all packets.

@@ -193,6 +193,20 @@ fn nothing_is_put_there_while_somebody_waits() {
     assert_eq!(picker.pick(), None);
 }
 
+/// The server's thread sleeps without a limit when the message is delivered, by the thread that sends it.
+#[test]
+fn that_a_message_was_taken_is_seen_though_nobody_says_so() {
+    let (sender, receiver) = channel(None);
+    let Picker { side, end, .. } = Picker::new(&receiver);
+    side.says(&Packet::Want { request: 1, end, waits: true, more: 0 });
+    until(|| receiver.statistics().waiting_receivers == 1);
+    thread::sleep(2 * TICK);
+    sender.send(0).unwrap();
+    let delivery = side.hears(|packet| if let Packet::Deliver { delivery, .. } = packet { Some(delivery) } else { None });
+    assert!(side.lane.outgoing().write(Some(&Packet::Taken { delivery }.write())));
+    until(|| side.peer.talk().lent.is_empty());
+}
+
 #[test]
 fn it_comes_back_when_the_end_is_closed_or_the_process_is_gone() {
     promptly(|| {

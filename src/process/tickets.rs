@@ -73,6 +73,11 @@ impl Tickets {
         self.held.insert(token, held);
     }
 
+    /// Whether it waits to be redeemed.
+    pub(super) fn has(&self, token: &Token) -> bool {
+        self.held.contains_key(token)
+    }
+
     /// What the ticket stands for. `None` when it never was, or what it stood for is gone.
     pub(super) fn redeem(&mut self, token: &Token) -> Option<Attachment> {
         let Some(content) = self.forget(token) else {
@@ -99,7 +104,7 @@ impl Tickets {
 
     /// As `redeem`, for one who has said so while the counterfoil showed that it may.
     pub(super) fn redeem_at_once(&mut self, token: &Token) -> Option<Attachment> {
-        if self.held.contains_key(token) {
+        if self.has(token) {
             return self.redeem(token);
         }
         self.fading.iter().find(|fading| fading.token == *token).map(|fading| fading.content.clone())

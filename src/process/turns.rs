@@ -186,6 +186,8 @@ impl Want {
                     shelf.fill(here, self.wish.more);
                 }
                 peer.ring_and_catch_up();
+                // That it was taken is written without ringing.
+                here.look_soon();
             }
             Err(error) => {
                 drop(talk);

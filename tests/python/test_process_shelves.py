@@ -55,6 +55,17 @@ def take_all_arrays():
     return numbers_of_arrays(puppets.take_all("receiver"))
 
 
+def send_and_take(rounds, each):
+    for number in range(rounds):
+        send_arrays(each)
+        assert take_arrays(each) == list(range(each)), number
+
+
+def look_on(total):
+    while kept["sender"].statistics().received < total:
+        pass
+
+
 def figures():
     seen = kept["sender"].statistics()
     return seen.queued, seen.sent, seen.received
@@ -201,3 +212,12 @@ def test_ends_without_a_shelf_of_their_own_receive_all_the_same(host, eager):
 
 def rename(name, other):
     kept[other] = kept.pop(name)
+
+
+def test_one_s_own_arrays_come_back_while_the_host_looks_on(host, eager):
+    rounds, each = 200, 50
+    lend(host, [eager])
+    eager.ask(puppets.keep, "sender", host.ask(puppets.ticket, "sender"))
+    host.tell(look_on, rounds * each)
+    eager.ask(send_and_take, rounds, each)
+    host.answer()

@@ -169,3 +169,35 @@ fn nobody_waits_beside_a_message() {
 fn send_all(sender: &Sender, count: i64) {
     (0..count).for_each(|number| sender.send(number).unwrap());
 }
+
+/// One whose receiver asks for more as soon as it was recalled.
+#[derive(Debug)]
+struct Greedy(Arc<Board>, Mutex<usize>);
+
+impl Shelf for Greedy {
+    fn look_over(&self) {
+        self.0.account(false);
+    }
+
+    fn recall(&self) {
+        self.0.account(true);
+        let mut times = self.1.lock().unwrap();
+        if *times > 0 {
+            *times -= 1;
+            drop(times);
+            self.0.fill(4);
+        }
+    }
+}
+
+#[test]
+fn a_message_that_is_on_a_shelf_again_was_not_taken() {
+    let (sender, receiver) = channel(None);
+    let board = Arc::new(Board { end: receiver.clone(), lying: Mutex::default() });
+    board.end.open_shelf(Arc::new(Greedy(board.clone(), Mutex::new(3))));
+    let serials: Vec<_> = (0..8).map(|number| sender.post(number).unwrap()).collect();
+    board.fill(4);
+    assert!(sender.holds(serials[0]));
+    assert_eq!(sender.withdraw(serials[0]).map(number), Some(0));
+    board.end();
+}
