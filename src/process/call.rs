@@ -93,6 +93,8 @@ impl Call {
 /// Who gets the reply to a request.
 pub(super) enum Pending {
     Caller(Arc<Call>),
+    /// It wants only to know that there is an answer: what is delivered goes back.
+    CalledOff(Arc<Call>),
     /// It is called on the server's thread and must not block.
     Then(Box<dyn FnOnce(Reply) + Send>),
 }
@@ -100,7 +102,7 @@ pub(super) enum Pending {
 impl Pending {
     pub(super) fn fill(self, reply: Reply) {
         match self {
-            Pending::Caller(call) => call.fill(reply),
+            Pending::Caller(call) | Pending::CalledOff(call) => call.fill(reply),
             Pending::Then(then) => then(reply),
         }
     }

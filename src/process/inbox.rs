@@ -13,6 +13,7 @@ use super::lane::Lane;
 use super::peer::Peer;
 use super::ring::Next;
 use super::socket::{self, LONGEST, Received};
+use super::talk::Hosted;
 use super::wire::{Flaw, Packet};
 use crate::channel::to_the_end;
 
@@ -265,7 +266,14 @@ impl Peer {
     /// The packet was revoked: what it brings is let go of.
     fn give_back(self: &Arc<Self>, bytes: &[u8]) -> Result<(), Flaw> {
         match Packet::read(bytes)? {
-            Packet::Put { body, .. } => self.unpack_body(&body).map(drop),
+            Packet::Put { end, body, .. } => {
+                drop(self.unpack_body(&body)?);
+                // It may not have used its credit either, which somebody may wait for.
+                if let Some(Hosted::Sender(sender)) = self.hosted(end) {
+                    sender.top_up();
+                }
+                Ok(())
+            }
             _ => Err(Flaw::Text("something else than a message was revoked".to_owned())),
         }
     }

@@ -17,7 +17,7 @@ use super::lane::Lane;
 use super::outbox::Outbox;
 use super::socket::Credentials;
 use super::talk::{Delivery, Talk};
-use super::wire::Packet;
+use super::wire::{Packet, Verdict};
 use crate::Array;
 use crate::arena::Lessor;
 use crate::channel::{Attachment, Message, Outcome, Patience, Spin};
@@ -212,12 +212,18 @@ impl Peer {
     /// The request is answered, if anybody still waits.
     pub(super) fn answer(&self, request: u64, reply: Reply) -> Option<Reply> {
         let pending = self.talk().pending.remove(&request);
-        match pending {
-            Some(pending) => {
+        match (pending, reply) {
+            (Some(Pending::CalledOff(call)), Reply::Delivered { delivery, message, .. }) => {
+                self.post(&Packet::Return { delivery });
+                call.fill(Reply::Verdict(Verdict::Full, String::new()));
+                drop(message);
+                None
+            }
+            (Some(pending), reply) => {
                 pending.fill(reply);
                 None
             }
-            None => Some(reply),
+            (None, reply) => Some(reply),
         }
     }
 
@@ -227,7 +233,10 @@ impl Peer {
             .talk()
             .pending
             .values()
-            .filter_map(|pending| if let Pending::Caller(call) = pending { Some(call.clone()) } else { None })
+            .filter_map(|pending| match pending {
+                Pending::Caller(call) | Pending::CalledOff(call) => Some(call.clone()),
+                Pending::Then(_) => None,
+            })
             .collect();
         calls.iter().for_each(|call| call.stir());
     }

@@ -1,16 +1,16 @@
 //! How a receiver of a channel in another process takes messages: those that lie ready for it, and others, of which more will.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::call::Reply;
+use super::call::{Call, Pending, Reply};
 use super::here::{Here, here};
 use super::lane::ShelfNumber;
 use super::packing::all_here;
 use super::remote::Proxy;
 use super::ring::Next;
 use super::wire::{Flaw, Packet, Verdict};
-use crate::channel::{Absence, Message, Patience, RemoteEnd};
+use crate::channel::{Absence, Message, Outcome, Patience, RemoteEnd};
 
 /// The most messages that may lie ready.
 pub(super) const MOST: u32 = 32;
@@ -25,6 +25,8 @@ pub(super) struct Picking {
     since: Option<Instant>,
     picked: u32,
     more: u32,
+    /// Requests that were called off, and of which it is not known yet what has become of them.
+    fates: Vec<Arc<Call>>,
     buffer: Vec<u8>,
 }
 
@@ -44,11 +46,13 @@ impl Proxy {
                 return Err(Absence::Closed);
             }
             let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
+            let waits = patience.is_some();
+            let patience = patience.unwrap_or(&Patience::ENDLESS);
+            self.await_fates(patience)?;
             if let Some(message) = self.pick(here) {
                 return Ok(message);
             }
-            let (end, waits, more) = (self.end, patience.is_some(), self.ask_for_more());
-            match self.peer.call(patience.unwrap_or(&Patience::ENDLESS), |request| Packet::Want { request, end, waits, more }) {
+            match self.want(waits, patience) {
                 Ok(Reply::Delivered { delivery, shelf, message }) => {
                     self.note_shelf(shelf);
                     // Written before the message is anybody's: whoever dies from here on has had it. The host looks for it by itself.
@@ -62,7 +66,47 @@ impl Proxy {
                 Ok(Reply::Verdict(Verdict::OwnerGone, _)) => {}
                 Ok(Reply::Verdict(..)) => return Err(Absence::Closed),
                 Ok(_) => return Err(Absence::HostGone { host: self.host() }),
-                Err(outcome) => return Err(Absence::of(outcome).unwrap_or(Absence::TimedOut)),
+                Err(outcome) => return Err(absence_of(outcome)),
+            }
+        }
+    }
+
+    /// Asks the host for a message. Errors with what ended the wait for the answer.
+    fn want(&self, waits: bool, patience: &Patience<'_>) -> Result<Reply, Outcome> {
+        let (end, more, call) = (self.end, self.ask_for_more(), Call::new());
+        let request = self.peer.ask_quietly(Pending::Caller(call.clone()), |request| Packet::Want { request, end, waits, more });
+        match self.peer.look_and_wait(&call, patience) {
+            Err(outcome) if self.call_off(request, call.clone()) => Err(outcome),
+            // It was answered just now, or is about to be: that takes no time.
+            Err(_) => call.wait(&Patience::ENDLESS),
+            answered => answered,
+        }
+    }
+
+    /// Whether the request was not answered yet. What comes for it goes back, and is the first of what is wanted next.
+    fn call_off(&self, request: u64, call: Arc<Call>) -> bool {
+        let mut talk = self.peer.talk();
+        let Some(pending) = talk.pending.get_mut(&request) else { return false };
+        let caller = std::mem::replace(pending, Pending::CalledOff(call.clone()));
+        drop(talk);
+        drop(caller);
+        let mut picking = self.picking();
+        picking.fates.push(call);
+        // What lies there comes after it.
+        picking.shelf = None;
+        drop(picking);
+        self.peer.post(&Packet::Cancel { request });
+        true
+    }
+
+    /// Waits until everything that came for requests which were called off is back. Who would take something else before would have messages in
+    /// another order than they were sent in.
+    fn await_fates(&self, patience: &Patience<'_>) -> Result<(), Absence> {
+        loop {
+            let Some(fate) = self.picking().fates.pop() else { return Ok(()) };
+            if let Err(outcome) = self.peer.look_and_wait(&fate, patience) {
+                self.picking().fates.push(fate);
+                return Err(absence_of(outcome));
             }
         }
     }
@@ -131,4 +175,8 @@ impl Proxy {
         let parts = all_here(parts).ok_or_else(|| Flaw::Text("a part of what is on a shelf lies elsewhere".to_owned()))?;
         Ok(Message::from_parts(&head, parts))
     }
+}
+
+fn absence_of(outcome: Outcome) -> Absence {
+    Absence::of(outcome).unwrap_or(Absence::TimedOut)
 }

@@ -1,7 +1,10 @@
 """What lies ready in a process that receives many messages in a row: nobody else misses it, whatever becomes of that process."""
 
+import contextlib
+import itertools
 import os
 import signal
+import time
 
 import numpy as np
 import puppets
@@ -59,6 +62,22 @@ def send_and_take(rounds, each):
     for number in range(rounds):
         send_arrays(each)
         assert take_arrays(each) == list(range(each)), number
+
+
+def send_in_fits(count):
+    for number in range(count):
+        kept["sender"].send(number)
+        if number % 7 == 0:
+            time.sleep(number % 4 * 1e-5)
+
+
+def take_impatiently(count):
+    received, receiver = [], kept["receiver"]
+    for attempt in itertools.count():
+        if len(received) == count:
+            return received
+        with contextlib.suppress(crossbuf.Empty):
+            received.append(receiver.recv(timeout=attempt % 60 * 1e-6))
 
 
 def look_on(total):
@@ -220,4 +239,11 @@ def test_one_s_own_arrays_come_back_while_the_host_looks_on(host, eager):
     eager.ask(puppets.keep, "sender", host.ask(puppets.ticket, "sender"))
     host.tell(look_on, rounds * each)
     eager.ask(send_and_take, rounds, each)
+    host.answer()
+
+
+def test_messages_come_in_order_though_some_waits_are_given_up(host, eager):
+    lend(host, [eager])
+    host.tell(send_in_fits, MANY)
+    assert eager.ask(take_impatiently, MANY) == list(range(MANY))
     host.answer()

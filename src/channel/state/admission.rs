@@ -24,10 +24,11 @@ impl<T> State<T> {
         }
     }
 
-    /// Grants room ahead, but not to the harm of those who wait for some.
+    /// Grants room ahead; while somebody waits for room, takes back what is not used.
     pub(crate) fn top_up(&mut self, gate: &Gate) {
-        if let (Some(capacity), Some(room)) = (self.capacity, self.room())
-            && self.sending.count() == 0
+        if self.sending.count() > 0 {
+            self.credits.reclaim();
+        } else if let (Some(capacity), Some(room)) = (self.capacity, self.room())
             && !self.is_broken()
         {
             self.credits.top_up(gate, capacity / self.senders.max(1), room);

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use super::{await_waiters, number};
+use super::{await_waiters, number, until};
 use crate::channel::calls::{Lent, Unreceived, Unsent};
 use crate::channel::gate::Gate;
 use crate::channel::refusal::{Absence, Refusal};
@@ -273,11 +272,7 @@ fn an_offer_that_was_taken_and_came_back_is_sent() {
         await_waiters(&receiver, 1, 0);
         // It comes back before its sender, who was woken for it, is awake.
         drop(lent(&receiver));
-        let watchdog = Instant::now() + Duration::from_secs(60);
-        while !offering.is_finished() {
-            assert!(Instant::now() < watchdog, "its sender waits on");
-            thread::yield_now();
-        }
+        until(|| offering.is_finished());
         offering.join().unwrap().expect("it was taken");
         assert_eq!(number(receiver.try_recv().expect("the next one gets it")), 7);
     }

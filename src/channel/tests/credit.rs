@@ -6,7 +6,7 @@ use std::thread;
 
 use proptest::prelude::*;
 
-use super::{await_waiters, number};
+use super::{await_waiters, number, until};
 use crate::channel::credit::Allowance;
 use crate::channel::refusal::Refusal;
 use crate::channel::{Message, SendError, channel};
@@ -68,6 +68,20 @@ fn what_is_not_used_is_there_for_others() {
     end.send_on_credit(9.into()).unwrap();
     assert_eq!(refusal(&end, 9), Refusal::Full, "nothing was granted any more");
     assert_eq!(drain(&receiver), [0, 1, 2, 9]);
+}
+
+#[test]
+fn one_who_waits_gets_the_place_of_one_who_does_not_send_after_all() {
+    let (sender, receiver) = channel(Some(1));
+    drop(sender.clone());
+    let (end, word) = credited(&sender);
+    assert!(word.spend());
+    let sending = thread::spawn(move || sender.send(1));
+    await_waiters(&receiver, 1, 0);
+    word.add(1);
+    end.top_up();
+    until(|| sending.is_finished());
+    sending.join().unwrap().unwrap();
 }
 
 #[test]

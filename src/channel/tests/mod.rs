@@ -8,6 +8,8 @@ mod remote;
 mod shelf;
 mod supervised;
 
+use std::time::{Duration, Instant};
+
 use super::Message;
 
 fn number(message: Message) -> i64 {
@@ -21,6 +23,15 @@ fn await_waiters(end: &crate::Receiver, senders: usize, receivers: usize) {
         if (now.waiting_senders, now.waiting_receivers) == (senders, receivers) {
             return;
         }
+        std::thread::yield_now();
+    }
+}
+
+/// Until that has come about, which nothing stands in the way of.
+fn until(condition: impl Fn() -> bool) {
+    let watchdog = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < watchdog, "it does not come to that");
         std::thread::yield_now();
     }
 }
