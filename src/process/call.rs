@@ -67,6 +67,8 @@ impl Call {
 
     /// Has whoever waits look at its flag again.
     pub(super) fn stir(&self) {
+        // Whoever takes the lock after this sees what was set before.
+        drop(self.answer());
         self.event.notify(1, ALL);
     }
 
