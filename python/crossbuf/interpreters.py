@@ -92,18 +92,18 @@ class Interpreter:
             raise ExecutionFailed(f"code in interpreter {self.id} raised:\n{trouble}")
 
     def _work(self, function: str, ends: tuple[Sender | Receiver, ...], on_call: Callable[[], object] = lambda: None) -> None:
-        """Calls that function of `_worker`, which takes the ends. Once they are the interpreter's own, they are closed here.
+        """Calls that function of `_worker`, which takes the ends. They are closed here, so that the interpreter has the only ones.
 
         All at once, as each way into an interpreter makes a thread state.
         """
+        # It finds the modules that this interpreter finds, crossbuf's own above all.
+        code = f"import sys; sys.path[:] = {sys.path!r}\nfrom crossbuf._worker import {function}; {function}()"
 
         def enter() -> None:
             for end in ends:
                 end.close()
             self._exec(code)
 
-        # It finds the modules that this interpreter finds, crossbuf's own above all.
-        code = f"import sys; sys.path[:] = {sys.path!r}\nfrom crossbuf._worker import {function}; {function}()"
         _lend(on_call, enter, ends)
 
     def prepare_main(self, **values: object) -> None:

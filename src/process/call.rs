@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
+use super::fate::Fate;
 use super::lane::ShelfNumber;
 use super::wire::Verdict;
 use crate::channel::{ALL, Attachment, Event, Message, Outcome, Patience};
@@ -90,13 +91,22 @@ impl Call {
             outcome = self.event.sleep(key, ALL, &mut wait);
         }
     }
+
+    /// The reply, which was given just now or is about to be: that takes no time, whatever signal comes.
+    pub(super) fn reply(&self) -> Reply {
+        loop {
+            if let Ok(reply) = self.wait(&Patience::ENDLESS) {
+                return reply;
+            }
+        }
+    }
 }
 
 /// Who gets the reply to a request.
 pub(super) enum Pending {
     Caller(Arc<Call>),
-    /// It wants only to know that there is an answer: what is delivered goes back.
-    CalledOff(Arc<Call>),
+    /// Nobody: what is delivered goes back.
+    CalledOff(Arc<Fate>),
     /// It is called on the server's thread and must not block.
     Then(Box<dyn FnOnce(Reply) + Send>),
 }
@@ -104,7 +114,8 @@ pub(super) enum Pending {
 impl Pending {
     pub(super) fn fill(self, reply: Reply) {
         match self {
-            Pending::Caller(call) | Pending::CalledOff(call) => call.fill(reply),
+            Pending::Caller(call) => call.fill(reply),
+            Pending::CalledOff(fate) => fate.tell(),
             Pending::Then(then) => then(reply),
         }
     }

@@ -127,7 +127,7 @@ impl Peer {
                     return self.put_at_once(end, sender.as_deref(), parts, &head);
                 }
                 let Some(sender) = sender else {
-                    self.answer_closed(request);
+                    self.say(request, Verdict::Closed);
                     return Ok(());
                 };
                 if sender.capacity() != Some(0) && self.talk().watched.insert(end) {
@@ -148,7 +148,7 @@ impl Peer {
                     Some(Hosted::Receiver(receiver)) => receiver,
                     Some(Hosted::Sender(_)) => return Err(Flaw::Text(format!("end {end} sends, and was asked to receive"))),
                     None => {
-                        self.answer_closed(request);
+                        self.say(request, Verdict::Closed);
                         return Ok(());
                     }
                 };
@@ -184,7 +184,7 @@ impl Peer {
                     Some(Hosted::Sender(sender)) => sender.statistics(),
                     Some(Hosted::Receiver(receiver)) => receiver.statistics(),
                     None => {
-                        self.answer_closed(request);
+                        self.say(request, Verdict::Closed);
                         return Ok(());
                     }
                 };
@@ -229,10 +229,6 @@ impl Peer {
         self.talk().ends.get(&end).cloned()
     }
 
-    fn answer_closed(&self, request: u64) {
-        self.post(&Packet::Answer { request, verdict: Verdict::Closed, text: "" });
-    }
-
     /// A message came for a request of ours.
     fn delivered(&self, request: u64, delivery: u64, shelf: Option<ShelfNumber>, message: Result<Message, String>) {
         let unclaimed = match message {
@@ -272,7 +268,7 @@ impl Peer {
         here.late().push(Late { peer: self.clone(), request, token, until: Instant::now() + LATE });
         here.look_soon();
         // Whoever has brought the ticket since may not have seen this request.
-        if here.tickets().has(&token) {
+        if here.tickets().knows(&token) {
             redeem_late(here, token);
         }
     }

@@ -31,6 +31,7 @@ mod arrival;
 mod call;
 mod connection;
 mod dispatch;
+mod fate;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod here;

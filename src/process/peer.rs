@@ -17,7 +17,7 @@ use super::lane::Lane;
 use super::outbox::Outbox;
 use super::socket::Credentials;
 use super::talk::{Delivery, Talk};
-use super::wire::{Packet, Verdict};
+use super::wire::Packet;
 use crate::Array;
 use crate::arena::Lessor;
 use crate::channel::{Attachment, Message, Outcome, Patience, Spin};
@@ -179,8 +179,7 @@ impl Peer {
         if self.call_off(request) {
             return Err(outcome);
         }
-        // It was answered just now, or is about to be: that takes no time.
-        call.wait(&Patience::ENDLESS)
+        Ok(call.reply())
     }
 
     /// Whether the request was not answered yet. Then it never will be: whatever comes is refused.
@@ -213,9 +212,10 @@ impl Peer {
     pub(super) fn answer(&self, request: u64, reply: Reply) -> Option<Reply> {
         let pending = self.talk().pending.remove(&request);
         match (pending, reply) {
-            (Some(Pending::CalledOff(call)), Reply::Delivered { delivery, message, .. }) => {
+            (Some(Pending::CalledOff(fate)), Reply::Delivered { delivery, message, .. }) => {
+                // Before that is known, so that it comes before what is wanted next.
                 self.post(&Packet::Return { delivery });
-                call.fill(Reply::Verdict(Verdict::Full, String::new()));
+                fate.tell();
                 drop(message);
                 None
             }
@@ -229,16 +229,16 @@ impl Peer {
 
     /// Has everyone who waits for an answer look at their flag again.
     pub(super) fn stir(&self) {
-        let calls: Vec<Arc<Call>> = self
-            .talk()
-            .pending
-            .values()
-            .filter_map(|pending| match pending {
-                Pending::Caller(call) | Pending::CalledOff(call) => Some(call.clone()),
-                Pending::Then(_) => None,
-            })
-            .collect();
+        let (mut calls, mut fates) = (Vec::new(), Vec::new());
+        for pending in self.talk().pending.values() {
+            match pending {
+                Pending::Caller(call) => calls.push(call.clone()),
+                Pending::CalledOff(fate) => fates.push(fate.clone()),
+                Pending::Then(_) => {}
+            }
+        }
         calls.iter().for_each(|call| call.stir());
+        fates.iter().for_each(|fate| fate.stir());
     }
 
     /// Ends the conversation: whatever one held for the other is let go. Whether it was going on.

@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Pending, Reply};
+use super::fate::Fate;
 use super::here::{Here, here};
 use super::lane::ShelfNumber;
 use super::packing::all_here;
@@ -25,8 +26,8 @@ pub(super) struct Picking {
     since: Option<Instant>,
     picked: u32,
     more: u32,
-    /// Requests that were called off, and of which it is not known yet what has become of them.
-    fates: Vec<Arc<Call>>,
+    /// Of requests that were called off, until they are known.
+    fates: Vec<Arc<Fate>>,
     buffer: Vec<u8>,
 }
 
@@ -48,10 +49,10 @@ impl Proxy {
             let here = here().map_err(|_| Absence::HostGone { host: self.host() })?;
             let waits = patience.is_some();
             let patience = patience.unwrap_or(&Patience::ENDLESS);
-            self.await_fates(patience)?;
             if let Some(message) = self.pick(here) {
                 return Ok(message);
             }
+            self.await_fates(patience)?;
             match self.want(waits, patience) {
                 Ok(Reply::Delivered { delivery, shelf, message }) => {
                     self.note_shelf(shelf);
@@ -76,25 +77,26 @@ impl Proxy {
         let (end, more, call) = (self.end, self.ask_for_more(), Call::new());
         let request = self.peer.ask_quietly(Pending::Caller(call.clone()), |request| Packet::Want { request, end, waits, more });
         match self.peer.look_and_wait(&call, patience) {
-            Err(outcome) if self.call_off(request, call.clone()) => Err(outcome),
-            // It was answered just now, or is about to be: that takes no time.
-            Err(_) => call.wait(&Patience::ENDLESS),
+            Err(outcome) if self.call_off(request) => Err(outcome),
+            Err(_) => Ok(call.reply()),
             answered => answered,
         }
     }
 
     /// Whether the request was not answered yet. What comes for it goes back, and is the first of what is wanted next.
-    fn call_off(&self, request: u64, call: Arc<Call>) -> bool {
+    fn call_off(&self, request: u64) -> bool {
+        // Its lock is outside of the conversation's: whoever finds no fate here has asked before this.
+        let mut picking = self.picking();
         let mut talk = self.peer.talk();
         let Some(pending) = talk.pending.get_mut(&request) else { return false };
-        let caller = std::mem::replace(pending, Pending::CalledOff(call.clone()));
+        let fate = Fate::new();
+        let caller = std::mem::replace(pending, Pending::CalledOff(fate.clone()));
         drop(talk);
-        drop(caller);
-        let mut picking = self.picking();
-        picking.fates.push(call);
+        picking.fates.push(fate);
         // What lies there comes after it.
         picking.shelf = None;
         drop(picking);
+        drop(caller);
         self.peer.post(&Packet::Cancel { request });
         true
     }
@@ -103,11 +105,11 @@ impl Proxy {
     /// another order than they were sent in.
     fn await_fates(&self, patience: &Patience<'_>) -> Result<(), Absence> {
         loop {
-            let Some(fate) = self.picking().fates.pop() else { return Ok(()) };
-            if let Err(outcome) = self.peer.look_and_wait(&fate, patience) {
-                self.picking().fates.push(fate);
-                return Err(absence_of(outcome));
-            }
+            let mut picking = self.picking();
+            picking.fates.retain(|fate| !fate.is_known());
+            let Some(fate) = picking.fates.first().cloned() else { return Ok(()) };
+            drop(picking);
+            fate.wait(patience).map_err(absence_of)?;
         }
     }
 
@@ -138,7 +140,7 @@ impl Proxy {
     fn pick(&self, here: &'static Here) -> Option<Message> {
         let mut picking = self.picking();
         let ring = self.peer.lane.get()?.picking(picking.shelf?);
-        if self.peer.is_gone() {
+        if self.peer.is_gone() || !picking.fates.is_empty() {
             return None;
         }
         let next = loop {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::peer::Peer;
 use super::turns::{done, verdict_of};
-use super::wire::{Packet, Verdict};
+use super::wire::Verdict;
 use crate::Sender;
 use crate::channel::{CallKey, Message, Unsent, Waker};
 
@@ -149,7 +149,7 @@ impl Put {
         }
         match verdict {
             Verdict::Done => done(&self.peer, self.request, &self.sender),
-            verdict => self.peer.post(&Packet::Answer { request: self.request, verdict, text: "" }),
+            verdict => self.peer.say(self.request, verdict),
         }
     }
 }

@@ -77,7 +77,18 @@ impl Server {
     /// Starts the thread.
     pub(super) fn start(&self, here: &'static Here) -> Result<()> {
         let (epoll, listener, stop, alarm) = (self.epoll.clone(), self.listener.clone(), self.stop.clone(), self.alarm.clone());
-        let thread = Thread { id: 0, here, epoll, listener, stop, alarm, pidfds: Vec::new(), ready: VecDeque::new(), deaf: Vec::new() };
+        let thread = Thread {
+            id: 0,
+            here,
+            epoll,
+            listener,
+            stop,
+            alarm,
+            pidfds: Vec::new(),
+            ready: VecDeque::new(),
+            deaf: Vec::new(),
+            alarmed: false,
+        };
         self.rest().running = Some(spawn(thread)?);
         Ok(())
     }
@@ -176,6 +187,8 @@ struct Thread {
     ready: VecDeque<Arc<Peer>>,
     /// Services, or 0, at which nobody could be accepted, since when.
     deaf: Vec<(u64, Instant)>,
+    /// It was woken for something that may be gone already, and come again.
+    alarmed: bool,
 }
 
 impl Thread {
@@ -193,6 +206,7 @@ impl Thread {
         let mut events = Vec::with_capacity(64);
         loop {
             let timeout = self.timeout();
+            self.alarmed = false;
             let mut stopped = false;
             events.clear();
             match epoll::wait(&*self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
@@ -210,7 +224,10 @@ impl Thread {
                         let _ = rustix::io::read(&*self.stop, &mut [0u8; 8]);
                         stopped = true;
                     }
-                    ALARM => self.alarm.clear(),
+                    ALARM => {
+                        self.alarm.clear();
+                        self.alarmed = true;
+                    }
                     PIDFD => self.died(id),
                     LIFELINE => self.let_go(id),
                     _ => self.stir(id),
@@ -228,7 +245,8 @@ impl Thread {
         let readable = self.ready.iter().any(|peer| !peer.outbox.is_stalled());
         let time = match readable {
             true => Duration::ZERO,
-            false if self.alarm.may_sleep(|| self.has_to_look()) => return None,
+            // At most one alarm in a tick.
+            false if self.alarm.may_sleep(|| self.alarmed || self.has_to_look()) => return None,
             false => TICK,
         };
         time.try_into().ok()

@@ -186,8 +186,8 @@ impl channel::Shelf for Shelf {
 /// Ends the leases that were granted by packing a message which nobody will read. Gives blocks, to be dropped without any lock.
 fn release(talk: &mut Talk, message: &Message) -> Vec<Block> {
     let block = |part: &Attachment| match part {
-        Attachment::Array(array) if array.is_own() => Some(array.block().clone()),
-        _ => None,
+        Attachment::Array(array) => Some(array.block().clone()),
+        Attachment::Sender(_) | Attachment::Receiver(_) => None,
     };
     let release = |block: Block| talk.ledger.release(block.arena_id(), block.index(), block.generation(), 1).flatten();
     message.parts().1.iter().filter_map(block).filter_map(release).collect()

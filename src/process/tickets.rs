@@ -73,9 +73,9 @@ impl Tickets {
         self.held.insert(token, held);
     }
 
-    /// Whether it waits to be redeemed.
-    pub(super) fn has(&self, token: &Token) -> bool {
-        self.held.contains_key(token)
+    /// Whether it waits to be redeemed, or was.
+    pub(super) fn knows(&self, token: &Token) -> bool {
+        self.held.contains_key(token) || self.was_redeemed(token)
     }
 
     /// What the ticket stands for. `None` when it never was, or what it stood for is gone.
@@ -104,7 +104,7 @@ impl Tickets {
 
     /// As `redeem`, for one who has said so while the counterfoil showed that it may.
     pub(super) fn redeem_at_once(&mut self, token: &Token) -> Option<Attachment> {
-        if self.has(token) {
+        if self.held.contains_key(token) {
             return self.redeem(token);
         }
         self.fading.iter().find(|fading| fading.token == *token).map(|fading| fading.content.clone())

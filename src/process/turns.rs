@@ -52,29 +52,31 @@ impl Turn {
 
     /// Sends for the other side. `late` says that `arriving` was told of it.
     pub(super) fn put(peer: &Arc<Peer>, request: u64, sender: Arc<Sender>, waits: bool, late: bool, message: Result<Message, String>) {
-        if late && !peer.ends_turn(request) {
-            return;
-        }
+        let is_called_off = || late && !peer.ends_turn(request);
         let message = match message {
             Ok(message) => message,
+            Err(_) if is_called_off() => return,
             Err(why) => return peer.post(&Packet::Answer { request, verdict: Verdict::OwnerGone, text: &why }),
         };
         if !waits {
-            match sender.try_send(message) {
-                Ok(()) => done(peer, request, &sender),
-                Err(SendError::Full { .. }) => refuse_put(peer, request, &Refusal::Full),
-                Err(SendError::Broken { .. }) => refuse_put(peer, request, &Refusal::Broken),
-                Err(_) => refuse_put(peer, request, &Refusal::Closed),
+            if is_called_off() {
+                return;
             }
-            return;
+            return match sender.try_send(message) {
+                Ok(()) => done(peer, request, &sender),
+                Err(SendError::Full { .. }) => peer.say(request, Verdict::Full),
+                Err(SendError::Broken { .. }) => peer.say(request, Verdict::Broken),
+                Err(_) => peer.say(request, Verdict::Closed),
+            };
         }
         let put = Put::new(peer, request, sender, message);
-        if peer.takes_turn(request, Turn::Put(put.clone())) {
+        let begins = if late { peer.goes_on(request, Turn::Put(put.clone())) } else { peer.takes_turn(request, Turn::Put(put.clone())) };
+        if begins {
             put.wake();
         }
     }
 
-    /// Nobody waits for the answer any more: the conversation is over.
+    /// Nobody waits for the answer any more. Of what is left undone nobody is told.
     pub(super) fn abandon(self) {
         match self {
             Turn::Arriving => {}
@@ -96,15 +98,13 @@ impl Peer {
             }
             Some(turn) if self.ends_turn(request) => {
                 turn.abandon();
-                refuse_put(self, request, &Refusal::Full);
+                self.say(request, Verdict::Full);
             }
             // It was answered before.
             _ => {}
         }
     }
-}
 
-impl Peer {
     /// Whether the request may wait: not when the conversation is over.
     fn takes_turn(&self, request: u64, turn: Turn) -> bool {
         let mut talk = self.talk();
@@ -117,8 +117,23 @@ impl Peer {
         true
     }
 
+    /// As `takes_turn`, in the place of one that must be there still.
+    fn goes_on(&self, request: u64, turn: Turn) -> bool {
+        let mut talk = self.talk();
+        let Some(before) = talk.turns.get_mut(&request) else { return false };
+        let before = std::mem::replace(before, turn);
+        drop(talk);
+        drop(before);
+        true
+    }
+
     fn has_turn(&self, request: u64) -> bool {
         self.talk().turns.contains_key(&request)
+    }
+
+    /// Answers a request with nothing but that.
+    pub(super) fn say(&self, request: u64, verdict: Verdict) {
+        self.post(&Packet::Answer { request, verdict, text: "" });
     }
 
     /// Ends a turn. Whether it was still waited for.
@@ -263,7 +278,7 @@ impl Waker for Loss {
 /// Whoever sends may send more in one go, before it is told that it has sent this.
 pub(super) fn done(peer: &Peer, request: u64, sender: &Sender) {
     sender.top_up();
-    peer.post(&Packet::Answer { request, verdict: Verdict::Done, text: "" });
+    peer.say(request, Verdict::Done);
 }
 
 fn refuse_want(peer: &Peer, request: u64, absence: &Absence) {
@@ -272,11 +287,7 @@ fn refuse_want(peer: &Peer, request: u64, absence: &Absence) {
         Absence::Empty => Verdict::Empty,
         _ => Verdict::Closed,
     };
-    peer.post(&Packet::Answer { request, verdict, text: "" });
-}
-
-fn refuse_put(peer: &Peer, request: u64, why: &Refusal) {
-    peer.post(&Packet::Answer { request, verdict: verdict_of(why), text: "" });
+    peer.say(request, verdict);
 }
 
 pub(super) fn verdict_of(why: &Refusal) -> Verdict {

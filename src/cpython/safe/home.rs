@@ -47,7 +47,7 @@ struct Home {
 impl Home {
     /// Where this thread came from, if that is another interpreter.
     fn of_thread<'a>(py: Attached<'a>) -> PyResult<&'a Home> {
-        // SAFETY: by invariant 1; it stays on the stack below this call.
+        // SAFETY: by invariant 1. It stays on the stack below all that is called with this `Attached`.
         let home = unsafe { HOME.get().as_ref() };
         // SAFETY: attached, so there is a state.
         let here = unsafe { ffi::PyThreadState_Get() };
