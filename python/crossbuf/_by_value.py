@@ -12,10 +12,12 @@ a module made by hand             by value
 What cloudpickle writes, pickle reads, in an interpreter that can import cloudpickle. It knows classes again that come back.
 """
 
+import contextlib
 import io
 import sys
-from collections.abc import Callable
-from types import FunctionType
+import threading
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import _main
@@ -62,6 +64,33 @@ def is_installed() -> bool:
     return True
 
 
+#: How many threads have cloudpickle write by value what a module has.
+_writing: dict[str, int] = {}
+_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def _registered(module: ModuleType) -> Iterator[None]:
+    """cloudpickle's list of such modules is the whole process's, and may have the module already."""
+    import cloudpickle
+
+    name = module.__name__
+    with _lock:
+        is_ours = name in _writing or name not in cloudpickle.list_registry_pickle_by_value()
+        if is_ours:
+            _writing[name] = _writing.get(name, 0) + 1
+            cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        if is_ours:
+            with _lock:
+                _writing[name] -= 1
+                if _writing[name] == 0:
+                    del _writing[name]
+                    cloudpickle.unregister_pickle_by_value(module)
+
+
 def pickler(stream: io.BytesIO, buffer_callback: Callable[[Any], object], reduce: Callable[[Any], Any]) -> "pickle.Pickler":
     """One that writes by value what has no name. `reduce` is asked first. Raises `ImportError` without cloudpickle."""
     import cloudpickle
@@ -82,10 +111,7 @@ def pickler(stream: io.BytesIO, buffer_callback: Callable[[Any], object], reduce
             if module is None or thing.__module__ in _MAIN or in_importable_module(thing):
                 return super().reducer_override(thing)
             # cloudpickle takes each module that is loaded for one that can be imported.
-            cloudpickle.register_pickle_by_value(module)
-            try:
+            with _registered(module):
                 return super().reducer_override(thing)
-            finally:
-                cloudpickle.unregister_pickle_by_value(module)
 
     return Pickler(stream, protocol=5, buffer_callback=buffer_callback)

@@ -37,16 +37,29 @@ def read(reports: Receiver, name: str) -> Outcome:
     match kind, readable:
         case "returned", True:
             return Outcome(content, None)
-        case "raised", True:
-            content.__cause__ = WorkerTraceback(text)
+        case "raised", True if isinstance(content, BaseException):
+            # Not by its name: the class may allow no attribute to be set.
+            vars(BaseException)["__cause__"].__set__(content, WorkerTraceback(text))
             return Outcome(None, content)
         case "returned", False:
-            error = WorkerError(f"{name} returned what cannot be rebuilt here: {content}")
+            error = WorkerError(f"{name} returned what cannot be rebuilt here: {described(content)}")
             error.__cause__ = content
+            return Outcome(None, error)
+        case "told", _:
+            why = "it cannot be pickled there"
+        case _, True:
+            why = f"its pickle makes a {type(content).__qualname__}"
         case _:
-            why = "it cannot be pickled there" if readable else content
-            error = WorkerError(f"{name} raised {summary}, which cannot be rebuilt here: {why}\n{text}".rstrip())
-    return Outcome(None, error)
+            why = described(content)
+    return Outcome(None, WorkerError(f"{name} raised {summary}, which cannot be rebuilt here: {why}\n{text}".rstrip()))
+
+
+def described(error: object) -> str:
+    """The text of an exception; its kind where it has none."""
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__qualname__
 
 
 class WorkerTraceback(Exception):

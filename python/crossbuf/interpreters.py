@@ -97,7 +97,8 @@ class Interpreter:
         All at once, as each way into an interpreter makes a thread state.
         """
         # It finds the modules that this interpreter finds, crossbuf's own above all.
-        code = f"import sys; sys.path[:] = {sys.path!r}\nfrom crossbuf._worker import {function}; {function}()"
+        path = [entry for entry in sys.path if isinstance(entry, str)]
+        code = f"import sys; sys.path[:] = {path!r}\nfrom crossbuf._worker import {function}; {function}()"
 
         def enter() -> None:
             for end in ends:

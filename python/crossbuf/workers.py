@@ -35,7 +35,7 @@ from typing import Self, cast
 from . import _cautions, _main, _outcome, interpreters
 from ._core import Receiver, Sender, channel
 from ._function import by_name, explain
-from ._outcome import Outcome
+from ._outcome import Outcome, described
 from .errors import Empty, Ended, NotShareable, WorkerError
 
 _numbers = itertools.count(1)
@@ -137,7 +137,7 @@ class _Run:
             try:
                 self._outcome = self._work(orders)
             except BaseException as failure:  # join raises it where somebody sees it
-                error = WorkerError(f"worker {self.name!r} could not run: {failure}")
+                error = WorkerError(f"worker {self.name!r} could not run: {described(failure)}")
                 error.__cause__ = failure
                 self._outcome = Outcome(None, error)
 

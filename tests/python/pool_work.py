@@ -69,6 +69,51 @@ def fail_unsendable():
     raise error
 
 
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """No attribute of it can be set."""
+
+
+class NoException(Exception):
+    def __reduce__(self):
+        return dict, ()
+
+
+class Untold(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+    def __str__(self):
+        raise NotImplementedError
+
+
+class Unreadable:
+    """Its pickle raises, where it is read, what has no text."""
+
+    def __reduce__(self):
+        return raise_untold, ()
+
+
+def raise_untold():
+    raise Untold(1, 2)
+
+
+def raise_frozen(*_):
+    raise Frozen
+
+
+def raise_no_exception(*_):
+    raise NoException("told")
+
+
+def raise_exception_without_text(*_):
+    raise Untold(1, 2)
+
+
+def unreadable():
+    return Unreadable()
+
+
 def lock():
     return threading.Lock()
 

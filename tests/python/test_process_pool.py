@@ -10,9 +10,11 @@ import pickle
 import signal
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import puppets
 import pytest
 
 import crossbuf as cb
@@ -374,3 +376,17 @@ if __name__ == "__main__":
 """
     )
     assert (done.returncode, done.stderr, done.stdout.split()) == (0, "", ["400000.0"] * 6)
+
+
+def test_a_future_keeps_no_arguments(spawn: Any) -> None:
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        array = np.arange(float(MANY))
+        gone = weakref.ref(array)
+        future = pool.submit(len, array)
+        assert future.result(puppets.WATCHDOG) == MANY
+        del array
+        until = time.monotonic() + puppets.WATCHDOG
+        while gone() is not None and time.monotonic() < until:
+            time.sleep(0.001)  # the pool's own thread has it for another moment
+        assert gone() is None
+        assert future.done()

@@ -72,12 +72,11 @@ def send_in_fits(count):
 
 
 def take_impatiently(count):
-    received, receiver = [], kept["receiver"]
-    for attempt in itertools.count():
-        if len(received) == count:
-            return received
+    received, receiver, attempts = [], kept["receiver"], itertools.count()
+    while len(received) < count:
         with contextlib.suppress(crossbuf.Empty):
-            received.append(receiver.recv(timeout=attempt % 60 * 1e-6))
+            received.append(receiver.recv(timeout=next(attempts) % 60 * 1e-6))
+    return received
 
 
 def look_on(total):

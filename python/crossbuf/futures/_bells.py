@@ -4,6 +4,7 @@
 without the GIL, and so saves the two thread switches that cost more than a short call in another interpreter.
 """
 
+import os
 import threading
 import time
 
@@ -52,6 +53,8 @@ class _Spare(threading.local):
 
 
 _spare = _Spare()
+# Their channels are the parent's.
+os.register_at_fork(after_in_child=lambda: _spare.bells.clear())
 
 
 class BellCondition(threading.Condition):

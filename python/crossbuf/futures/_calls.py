@@ -8,9 +8,12 @@ submit ──▶ orders ──▶ any worker        futures: number of the order
 
 The channel of orders is the one place where it is decided who has a call: a worker that has received it, or whoever has
 taken it back.
+
+A worker may be done with a call before its number is known here. No lock is held meanwhile, as sending runs code of the arguments,
+which may use the pool: each side notes what it has, and then looks for what the other one had. Single operations on dicts are atomic.
 """
 
-import threading
+from concurrent.futures import InvalidStateError
 
 from .._core import Arena, channel
 from .._outcome import Outcome
@@ -25,15 +28,16 @@ class Calls:
         #: `reader` is for the workers; here it only keeps the channel from being broken while there are none.
         self._sender, self.reader = channel(arena=arena)
         self._futures: dict[int, Future[object]] = {}
-        self._lock = threading.Lock()
+        #: Of calls whose numbers were not known yet.
+        self._early: dict[int, Outcome] = {}
 
     def submit(self, order: Order) -> Future[object]:
         """Raises what sending raises."""
         future: Future[object] = Future(self)
-        # A worker may be done before the number is known here.
-        with self._lock:
-            future.serial = self._sender._post(order)
-            self._futures[future.serial] = future
+        future.serial = serial = self._sender._post(order)
+        self._futures[serial] = future
+        if (outcome := self._early.pop(serial, None)) is not None:
+            self.settle(serial, outcome)
         return future
 
     def refuse(self, error: BaseException) -> Future[object]:
@@ -44,21 +48,26 @@ class Calls:
 
     def settle(self, serial: int, outcome: Outcome) -> None:
         """Gives an outcome to whom it belongs."""
-        with self._lock:
-            future = self._futures.pop(serial, None)
+        future = self._futures.pop(serial, None)
         if future is None:
-            return
-        if outcome.error is not None:
-            future.set_exception(outcome.error)
-        else:
-            future.set_result(outcome.value)
+            self._early[serial] = outcome
+            future = self._futures.pop(serial, None)
+            if future is None:
+                return
+            self._early.pop(serial, None)
+        try:
+            if outcome.error is not None:
+                future.set_exception(outcome.error)
+            else:
+                future.set_result(outcome.value)
+        except InvalidStateError:  # it was cancelled just now
+            pass
 
     def take_back(self, serial: int) -> bool:
         """Whether a call was taken from the orders before any worker began it."""
         if not self._sender._withdraw(serial):
             return False
-        with self._lock:
-            self._futures.pop(serial, None)
+        self._futures.pop(serial, None)
         return True
 
     def holds(self, serial: int) -> bool:
@@ -91,5 +100,4 @@ class Calls:
         return len(self._futures)
 
     def _unsettled(self) -> list[Future[object]]:
-        with self._lock:
-            return list(self._futures.values())
+        return list(self._futures.values())

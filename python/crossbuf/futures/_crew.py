@@ -9,6 +9,7 @@ import logging
 import threading
 
 from .._core import Sender, channel
+from .._outcome import described
 from ..errors import Closed, Ended, IsolationError
 from ._broken import BrokenInterpreterPool
 from ._callbacks import Callbacks
@@ -56,7 +57,8 @@ class Crew:
             self._threads = [other for other in self._threads if other.is_alive()] + [thread]
             try:
                 thread.start()
-            except BaseException:
+            except Exception:  # a Ctrl-C comes while it waits for the thread, which runs
+                running.close()
                 self._active -= 1
                 self._threads.pop()
                 raise
@@ -99,16 +101,19 @@ class Crew:
         return True
 
     def _break(self, lane: Lane, failure: BaseException) -> None:
+        broken = _broken(lane, failure)
         with self._lock:
-            if self.broken is None:
-                self.broken = _broken(lane, failure)
+            is_first = self.broken is None
+            broken = self.broken = self.broken or broken
             self._active -= 1
             last = self._active == 0
+        if is_first and isinstance(failure, InitializerFailed) and not isinstance(failure.cause, IsolationError):
+            logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=failure.cause)
         self.close()
-        self.calls.fail_waiting(self.broken)
-        lane.fail_lost(self.broken)
+        self.calls.fail_waiting(broken)
+        lane.fail_lost(broken)
         if last:
-            self.calls.fail_all(self.broken)
+            self.calls.fail_all(broken)
 
 
 def _broken(lane: Lane, failure: BaseException) -> BrokenInterpreterPool:
@@ -116,10 +121,9 @@ def _broken(lane: Lane, failure: BaseException) -> BrokenInterpreterPool:
     if isinstance(cause, IsolationError):
         what = str(cause)
     elif isinstance(failure, InitializerFailed):
-        logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=cause)
-        what = f"the initializer raised {type(cause).__qualname__}: {cause}"
+        what = f"the initializer raised {type(cause).__qualname__}: {described(cause)}"
     else:
-        what = f"the interpreter of worker {lane.name} is gone: {str(cause).rpartition('\n')[2]}"
+        what = f"the interpreter of worker {lane.name} is gone: {described(cause).rpartition('\n')[2]}"
     broken = BrokenInterpreterPool(f"{what}; this pool takes no more calls, make another")
     broken.__cause__ = cause
     return broken

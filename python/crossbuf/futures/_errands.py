@@ -15,7 +15,7 @@ from typing import Any
 
 from .._core import Array, Receiver, _forget, _own_tickets, _redeem, channel
 from .._forking import viewed
-from ..errors import Error
+from ..errors import Ended, Error
 from ._packing import Beside, pack, unpack
 
 type _Ticket = tuple[str, bytes]
@@ -68,6 +68,8 @@ class Errand:
             self._is_over = True
             _forget_all(self._tickets)
             self._tickets.clear()
+        # Its future keeps the errand for as long as somebody keeps the future.
+        self.content = Lost(Ended("the call is over"))
 
 
 class Lost:

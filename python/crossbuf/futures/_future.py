@@ -44,6 +44,8 @@ class Future[T](concurrent.futures.Future[T]):
                 return False
             self._state = CANCELLED
             self._condition.notify_all()
+        # A callback may wait for those who wait for this.
+        _hurry()
         # Nobody else will tell those who wait for several futures.
         self.set_running_or_notify_cancel()
         self._invoke_callbacks()
@@ -56,13 +58,20 @@ class Future[T](concurrent.futures.Future[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """As there. Raises `RuntimeError` instead of waiting for ever in a callback, when all workers of the pool would."""
-        with self._wait(timeout):
-            return super().result(timeout)
+        try:
+            with self._wait(timeout):
+                return super().result(timeout)
+        finally:
+            # The traceback of what it raises leads here, and the future to that.
+            self = None  # type: ignore[assignment]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`."""
-        with self._wait(timeout):
-            return super().exception(timeout)
+        try:
+            with self._wait(timeout):
+                return super().exception(timeout)
+        finally:
+            self = None  # type: ignore[assignment]
 
     def _wait(self, timeout: float | None) -> contextlib.AbstractContextManager[None]:
         crew = this_thread.crew

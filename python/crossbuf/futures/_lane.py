@@ -14,7 +14,7 @@ from typing import Literal
 
 from .. import _main, _outcome, interpreters
 from .._core import Arena, _hold_openblas, _release_openblas, channel
-from .._outcome import Outcome
+from .._outcome import Outcome, described
 from .._worker import Order
 from ..errors import Empty, Ended
 from ._calls import Calls
@@ -24,7 +24,7 @@ class InitializerFailed(Exception):
     """A worker's initializer raised, or it could not be prepared."""
 
     def __init__(self, cause: BaseException) -> None:
-        super().__init__(str(cause))
+        super().__init__(described(cause))
         self.cause = cause
 
 
@@ -76,7 +76,10 @@ class Lane:
     def _settle(self) -> None:
         """Called by the worker, on this thread, when it has reported."""
         serial = self._reports.recv_nowait()
-        outcome = _outcome.read(self._reports, f"a worker ({self.name})")
+        try:
+            outcome = _outcome.read(self._reports, f"a worker ({self.name})")
+        except Exception as error:  # whatever it is, somebody waits for it
+            outcome = Outcome(None, error)
         if serial is not None:
             self._calls.settle(serial, outcome)
         elif outcome.error is not None:
