@@ -78,8 +78,8 @@ def _registered(module: ModuleType) -> Iterator[None]:
     with _lock:
         is_ours = name in _writing or name not in cloudpickle.list_registry_pickle_by_value()
         if is_ours:
-            _writing[name] = _writing.get(name, 0) + 1
             cloudpickle.register_pickle_by_value(module)
+            _writing[name] = _writing.get(name, 0) + 1
     try:
         yield
     finally:

@@ -5,7 +5,7 @@
 //!                 ask ───▶ pending ◀── fill ── packet ◀── server's thread ◀──┘
 //! ```
 //!
-//! Locks, outer ones first: `talk`, tickets, the map of all peers, `outbox`. What is dropped may be the last of something whose end calls in here
+//! Locks, outer ones first: what a receiver picks, `talk`, tickets, the map of all peers, `outbox`. What is dropped may be the last of something whose end calls in here
 //! again, so nothing but plain data is dropped while a lock is held.
 
 use std::os::fd::OwnedFd;

@@ -85,7 +85,7 @@ impl Proxy {
 
     /// Whether the request was not answered yet. What comes for it goes back, and is the first of what is wanted next.
     fn call_off(&self, request: u64) -> bool {
-        // Its lock is outside of the conversation's: whoever finds no fate here has asked before this.
+        // Its lock is outside of the conversation's: whoever finds no fate here has looked before this.
         let mut picking = self.picking();
         let mut talk = self.peer.talk();
         let Some(pending) = talk.pending.get_mut(&request) else { return false };

@@ -187,7 +187,7 @@ struct Thread {
     ready: VecDeque<Arc<Peer>>,
     /// Services, or 0, at which nobody could be accepted, since when.
     deaf: Vec<(u64, Instant)>,
-    /// It was woken for something that may be gone already, and come again.
+    /// It was woken for something that may be gone already, and come again: it stays awake for a tick.
     alarmed: bool,
 }
 
@@ -206,7 +206,6 @@ impl Thread {
         let mut events = Vec::with_capacity(64);
         loop {
             let timeout = self.timeout();
-            self.alarmed = false;
             let mut stopped = false;
             events.clear();
             match epoll::wait(&*self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
@@ -215,6 +214,9 @@ impl Thread {
                 Err(_) => return,
             }
             self.alarm.wakes();
+            if events.is_empty() {
+                self.alarmed = false;
+            }
             for event in &events {
                 let (kind, id) = (event.data.u64() % KINDS, event.data.u64() / KINDS);
                 match kind {

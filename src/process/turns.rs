@@ -52,14 +52,15 @@ impl Turn {
 
     /// Sends for the other side. `late` says that `arriving` was told of it.
     pub(super) fn put(peer: &Arc<Peer>, request: u64, sender: Arc<Sender>, waits: bool, late: bool, message: Result<Message, String>) {
-        let is_called_off = || late && !peer.ends_turn(request);
+        // Whoever ends a turn answers it.
+        let ends = || !late || peer.ends_turn(request);
         let message = match message {
             Ok(message) => message,
-            Err(_) if is_called_off() => return,
-            Err(why) => return peer.post(&Packet::Answer { request, verdict: Verdict::OwnerGone, text: &why }),
+            Err(why) if ends() => return peer.post(&Packet::Answer { request, verdict: Verdict::OwnerGone, text: &why }),
+            Err(_) => return,
         };
         if !waits {
-            if is_called_off() {
+            if !ends() {
                 return;
             }
             return match sender.try_send(message) {
@@ -70,7 +71,8 @@ impl Turn {
             };
         }
         let put = Put::new(peer, request, sender, message);
-        let begins = if late { peer.goes_on(request, Turn::Put(put.clone())) } else { peer.takes_turn(request, Turn::Put(put.clone())) };
+        let turn = Turn::Put(put.clone());
+        let begins = if late { peer.goes_on(request, turn) } else { peer.takes_turn(request, turn) };
         if begins {
             put.wake();
         }
@@ -89,19 +91,21 @@ impl Turn {
 impl Peer {
     /// The request is not wanted any more. It is answered in any case: whoever sends must know for certain whether something was sent.
     pub(super) fn call_off_turn(&self, request: u64) {
-        let turn = self.talk().turns.get(&request).cloned();
-        match turn {
-            Some(Turn::Put(put)) => {
-                if let Some(verdict) = put.call_off() {
-                    put.answer(verdict);
-                }
-            }
-            Some(turn) if self.ends_turn(request) => {
-                turn.abandon();
-                self.say(request, Verdict::Full);
-            }
+        let mut talk = self.talk();
+        let put = match talk.turns.get(&request) {
+            Some(Turn::Put(put)) => put.clone(),
             // It was answered before.
-            _ => {}
+            None => return,
+            Some(_) => {
+                let turn = talk.turns.remove(&request);
+                drop(talk);
+                turn.into_iter().for_each(Turn::abandon);
+                return self.say(request, Verdict::Full);
+            }
+        };
+        drop(talk);
+        if let Some(verdict) = put.call_off() {
+            put.answer(verdict);
         }
     }
 
@@ -176,9 +180,7 @@ impl Want {
             Unreceived::Absent(absence) => absence,
         })
     }
-}
 
-impl Want {
     /// The message goes to the other side, and stays here until that has it. Others may lie ready then.
     fn deliver(&self, here: &'static Here, lent: Lent) {
         let Want { peer, request, .. } = self;
@@ -212,9 +214,7 @@ impl Want {
             }
         }
     }
-}
 
-impl Want {
     /// Gives up the call that waits in the channel.
     fn forget(&self) {
         let key = self.key.lock().unwrap_or_else(PoisonError::into_inner).take();

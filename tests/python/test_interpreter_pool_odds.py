@@ -13,7 +13,9 @@ import pool_work as work
 import pytest
 
 import crossbuf as cb
+from crossbuf._outcome import Outcome
 from crossbuf.futures import BrokenInterpreterPool, InterpreterPoolExecutor
+from crossbuf.futures._calls import Calls
 
 #: Seconds after which something hangs.
 WATCHDOG = 60
@@ -60,8 +62,14 @@ def test_such_exceptions_of_an_initializer_break_the_pool(initializer) -> None:
 
 
 def test_an_argument_may_wait_for_another_call_while_it_is_pickled(single) -> None:
-    slow = single.submit(work.sleep, 1)
-    assert single.submit(work.identity, Lazy(lambda: slow.result(WATCHDOG))).result(WATCHDOG) == 1
+    sender, receiver = cb.channel()
+    slow = single.submit(work.wait_for, receiver)
+
+    def wait():
+        sender.send(7)
+        return slow.result(WATCHDOG)
+
+    assert single.submit(work.identity, Lazy(wait)).result(WATCHDOG) == 7
 
 
 def test_an_argument_may_use_the_pool_while_it_is_pickled(single) -> None:
@@ -86,19 +94,30 @@ def test_a_pool_may_be_shut_down_while_an_argument_is_pickled() -> None:
         pool.submit(work.identity, Lazy(lambda: pool.shutdown(cancel_futures=True)))
 
 
-def test_many_calls_that_are_done_before_they_are_noted_have_their_results() -> None:
-    def submit(pool, results):
-        results.extend(pool.submit(work.identity, number) for number in range(500))
+class EarlyBird:
+    """Sends calls, each of which is settled before its number is known, or while it is noted."""
 
-    with InterpreterPoolExecutor(2, numpy=False) as pool:
-        each = [[] for _ in range(3)]
-        threads = [threading.Thread(target=submit, args=(pool, results)) for results in each]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for results in each:
-            assert [future.result(WATCHDOG) for future in results] == list(range(500))
+    def __init__(self, calls, after):
+        self.calls = calls
+        self.after = after
+
+    def _post(self, order):
+        outcome = Outcome(order, None)
+        if self.after == 0:
+            self.calls.settle(1, outcome)
+        else:
+            threading.Thread(target=self.calls.settle, args=(1, outcome)).start()
+            time.sleep(self.after)
+        return 1
+
+
+@pytest.mark.parametrize("after", [0, 1e-5, 1e-4, 1e-3])
+def test_a_call_that_is_done_before_it_is_noted_has_its_result(after) -> None:
+    calls = Calls(None)
+    calls._sender = EarlyBird(calls, after)
+    for number in range(50):
+        assert calls.submit(number).result(WATCHDOG) == number
+    assert (len(calls), calls._early) == (0, {})
 
 
 def test_a_callback_that_cancels_may_wait_for_those_who_wait_for_that(single) -> None:

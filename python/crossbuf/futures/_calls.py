@@ -36,8 +36,8 @@ class Calls:
         future: Future[object] = Future(self)
         future.serial = serial = self._sender._post(order)
         self._futures[serial] = future
-        if (outcome := self._early.pop(serial, None)) is not None:
-            self.settle(serial, outcome)
+        if (outcome := self._early.pop(serial, None)) is not None and self._futures.pop(serial, None) is not None:
+            _give(future, outcome)
         return future
 
     def refuse(self, error: BaseException) -> Future[object]:
@@ -55,13 +55,7 @@ class Calls:
             if future is None:
                 return
             self._early.pop(serial, None)
-        try:
-            if outcome.error is not None:
-                future.set_exception(outcome.error)
-            else:
-                future.set_result(outcome.value)
-        except InvalidStateError:  # it was cancelled just now
-            pass
+        _give(future, outcome)
 
     def take_back(self, serial: int) -> bool:
         """Whether a call was taken from the orders before any worker began it."""
@@ -101,3 +95,13 @@ class Calls:
 
     def _unsettled(self) -> list[Future[object]]:
         return list(self._futures.values())
+
+
+def _give(future: Future[object], outcome: Outcome) -> None:
+    try:
+        if outcome.error is not None:
+            future.set_exception(outcome.error)
+        else:
+            future.set_result(outcome.value)
+    except InvalidStateError:  # it was cancelled just now
+        pass

@@ -43,7 +43,7 @@ class Crew:
         except Closed:
             # By another thread, since this call was submitted. Lanes that are left do what they find, but there may be none.
             if self._active == 0:
-                self.calls.fail_waiting(RuntimeError("cannot schedule new futures after shutdown"))
+                self.calls.fail_waiting(self.broken or RuntimeError("cannot schedule new futures after shutdown"))
 
     def _grow(self) -> None:
         with self._lock:
@@ -107,13 +107,14 @@ class Crew:
             broken = self.broken = self.broken or broken
             self._active -= 1
             last = self._active == 0
-        if is_first and isinstance(failure, InitializerFailed) and not isinstance(failure.cause, IsolationError):
-            logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=failure.cause)
         self.close()
         self.calls.fail_waiting(broken)
         lane.fail_lost(broken)
         if last:
             self.calls.fail_all(broken)
+        # In the end: what handles it may raise, or use the pool.
+        if is_first and isinstance(failure, InitializerFailed) and not isinstance(failure.cause, IsolationError):
+            logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=failure.cause)
 
 
 def _broken(lane: Lane, failure: BaseException) -> BrokenInterpreterPool:

@@ -73,7 +73,7 @@ class Errand:
 
 
 class Lost:
-    """Stands for content that came too late for its arrays."""
+    """Stands for content that is no more, or that came too late for its arrays."""
 
     def __init__(self, error: Error) -> None:
         self.error = error

@@ -67,11 +67,8 @@ class Future[T](concurrent.futures.Future[T]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`."""
-        try:
-            with self._wait(timeout):
-                return super().exception(timeout)
-        finally:
-            self = None  # type: ignore[assignment]
+        with self._wait(timeout):
+            return super().exception(timeout)
 
     def _wait(self, timeout: float | None) -> contextlib.AbstractContextManager[None]:
         crew = this_thread.crew
