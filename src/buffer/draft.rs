@@ -55,10 +55,23 @@ impl Draft {
         &self.meta
     }
 
+    /// Whether it is of the process that this one was forked from. That one may go on filling it, and here it cannot be written.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.block.is_inherited()
+    }
+
+    fn assert_own(&self) {
+        assert!(!self.is_inherited(), "this draft is of the process that this one was forked from; make another here");
+    }
+
     /// All bytes, in memory order.
+    ///
+    /// # Panics
+    /// In a forked child, for a draft of its parent.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: by invariant 2 the block holds `nbytes` bytes, mapped and initialised (by the kernel or an earlier
-        // owner); by invariant 1 and `&mut self` nobody else reaches them while the slice lives.
+        self.assert_own();
+        // SAFETY: by invariant 2 the block holds `nbytes` bytes, mapped (it is not inherited) and initialised (by the kernel or an
+        // earlier owner); by invariant 1 and `&mut self` nobody else reaches them while the slice lives.
         unsafe { std::slice::from_raw_parts_mut(self.block.writable_ptr(), self.meta.nbytes()) }
     }
 
@@ -66,6 +79,9 @@ impl Draft {
     ///
     /// # Errors
     /// [`Error::BadLayout`] when `T` does not have the bits of the dtype.
+    ///
+    /// # Panics
+    /// As [`bytes_mut`](Draft::bytes_mut).
     pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
         T::check(self.meta.dtype())?;
         bytemuck::try_cast_slice_mut(self.bytes_mut()).map_err(|e| Error::BadLayout { reason: format!("cannot see elements: {e}") })
@@ -77,7 +93,11 @@ impl Draft {
     }
 
     /// The immutable array on the same memory.
+    ///
+    /// # Panics
+    /// As [`bytes_mut`](Draft::bytes_mut).
     pub fn freeze(self) -> Array {
+        self.assert_own();
         Array::whole(self.block, Arc::new(self.meta))
     }
 }

@@ -191,11 +191,19 @@ impl Peer {
                 self.post(&Packet::Figures { request, figures: super::wire::figures(&seen) });
             }
             Packet::Figures { request, figures } => drop(self.answer(request, Reply::Figures(figures))),
-            Packet::Granted { request, part } => match self.unpack_part(&part)? {
-                Unpacked::Here(part) => drop(self.answer(request, Reply::Part(part))),
-                Unpacked::Gone(why) => drop(self.answer(request, Reply::Verdict(Verdict::Stale, why))),
-                Unpacked::Elsewhere(..) => return Err(Flaw::Text("what was granted lies with a third process".to_owned())),
-            },
+            Packet::Granted { request, part } => {
+                let part = self.unpack_part(&part)?;
+                let peer = self.clone();
+                let answer = move |message: Result<Message, String>| {
+                    let reply = match message {
+                        Ok(message) => Reply::Part(message.parts().1[0].clone()),
+                        Err(why) => Reply::Verdict(Verdict::Stale, why),
+                    };
+                    drop(peer.answer(request, reply));
+                };
+                // It may lie with a third process, when what a service has published is somebody else's.
+                Arrival::begin(here, vec![part], Vec::new(), Box::new(answer));
+            }
             Packet::Lost { end } => {
                 // One that is closed here is nobody's.
                 if let Some(outlet) = self.talk().outlets.get_mut(&end) {

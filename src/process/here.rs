@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use rustix::io::Errno;
 
 use super::inheritance::Kept;
+use super::ledger::Ledger;
 use super::peer::{Peer, Role};
 use super::published::Services;
 use super::server::Server;
@@ -168,26 +169,29 @@ impl Here {
         drop(peers);
         peer.greet(self.address, dialled);
         if let Err(errno) = self.server().watch(&peer) {
-            self.end(&peer, "it could not be watched");
+            drop(self.end(&peer, "it could not be watched"));
             return Err(Error::System { call: "epoll_ctl", errno, purpose: "to listen to another process" });
         }
         Ok(peer)
     }
 
-    /// The conversation is over.
-    pub(super) fn end(&self, peer: &Arc<Peer>, why: &str) {
+    /// The conversation is over. Gives what was leased in it, which the other process may still read if it lives on.
+    #[must_use = "where it lives on, the leases do as well"]
+    pub(super) fn end(&self, peer: &Arc<Peer>, why: &str) -> Ledger {
         let mut peers = lock(&self.peers);
         peers.all.remove(&peer.id);
         peers.lookable = None;
         peers.by_address.retain(|_, known| !Arc::ptr_eq(known, peer));
         drop(peers);
         let text = format!("the process with {} is gone: {why}", peer.host());
-        if peer.bury(&text) {
+        let leases = peer.bury(&text);
+        if leases.is_some() {
             self.server().forget(peer);
             self.tickets().orphan(peer.id);
             self.look_soon();
         }
         self.fade();
+        leases.unwrap_or_default()
     }
 
     pub(super) fn peer(&self, id: u64) -> Option<Arc<Peer>> {

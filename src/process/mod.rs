@@ -48,6 +48,8 @@ mod other_side;
 mod outbox;
 mod outlet;
 mod packing;
+#[cfg(all(test, not(loom)))]
+mod packing_tests;
 mod peer;
 mod picking;
 mod published;

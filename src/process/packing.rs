@@ -110,8 +110,8 @@ fn closed_end(side: Side, capacity: Option<usize>) -> Attachment {
 }
 
 impl Peer {
-    /// The message for the other side; one too long for a packet is copied into `arena`, or else the process's own one. Errors when a process is gone that would have to be told, and with `ArenaFull` when a long
-    /// message finds no room. Whatever was granted by then is given back when the conversation ends at the latest.
+    /// The message for the other side; one too long for a packet is copied into `arena`, or else the process's own one. Errors when a process is
+    /// gone that would have to be told, and with `ArenaFull` when a long message finds no room; what was granted by then is taken back.
     ///
     /// What lies with third processes is `forwarded`: they keep it until the other side asks for it, or they are told that it never will.
     pub(super) fn pack(
@@ -122,9 +122,28 @@ impl Peer {
         arena: Option<&Arena>,
         forwarded: &mut Forwarded,
     ) -> Result<Packed> {
+        let mut parts = Vec::with_capacity(message.parts().1.len());
+        let packed = self.pack_all(here, talk, message, arena, forwarded, &mut parts);
+        if packed.is_err() {
+            talk.take_back(&parts, forwarded);
+        }
+        packed
+    }
+
+    fn pack_all(
+        &self,
+        here: &'static Here,
+        talk: &mut Talk,
+        message: &Message,
+        arena: Option<&Arena>,
+        forwarded: &mut Forwarded,
+        parts: &mut Vec<Part>,
+    ) -> Result<Packed> {
         let (head, attachments) = message.parts();
-        let parts = attachments.iter().map(|attachment| self.pack_part(here, talk, attachment, forwarded)).collect::<Result<Vec<_>>>()?;
-        let bytes = wire::write_message(&parts, head);
+        for attachment in attachments {
+            parts.push(self.pack_part(here, talk, attachment, forwarded)?);
+        }
+        let bytes = wire::write_message(parts, head);
         if bytes.len() + wire::OVERHEAD <= super::socket::LONGEST {
             return Ok(Packed::Inline(bytes));
         }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::call::{Call, Pending, Reply};
 use super::inbox::Inbox;
 use super::lane::Lane;
+use super::ledger::Ledger;
 use super::outbox::Outbox;
 use super::socket::Credentials;
 use super::talk::{Delivery, Talk};
@@ -241,12 +242,12 @@ impl Peer {
         fates.iter().for_each(|fate| fate.stir());
     }
 
-    /// Ends the conversation: whatever one held for the other is let go. Whether it was going on.
-    pub(super) fn bury(&self, why: &str) -> bool {
+    /// Ends the conversation: whatever one held for the other is let go, but for what was leased. `None` when it was over before.
+    pub(super) fn bury(&self, why: &str) -> Option<Ledger> {
         let why: Arc<str> = why.into();
         let mut talk = self.talk();
         if talk.gone.is_some() {
-            return false;
+            return None;
         }
         let address = talk.address;
         let mut last = std::mem::replace(&mut *talk, Talk::over(address, why.clone()));
@@ -271,7 +272,7 @@ impl Peer {
         for pending in std::mem::take(&mut last.pending).into_values() {
             pending.fill(Reply::Gone(why.clone()));
         }
-        true
+        Some(std::mem::take(&mut last.ledger))
     }
 }
 

@@ -10,12 +10,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 
 use super::alarm::Alarm;
 use super::here::{Here, name_of};
 use super::inbox::Reading;
+use super::ledger::Ledger;
 use super::peer::{Peer, Role};
 use super::socket::{self, Credentials};
 use super::wire::{Packet, Verdict};
@@ -85,6 +86,7 @@ impl Server {
             stop,
             alarm,
             pidfds: Vec::new(),
+            outlived: Vec::new(),
             ready: VecDeque::new(),
             deaf: Vec::new(),
             alarmed: false,
@@ -173,6 +175,12 @@ fn spawn(mut thread: Thread) -> Result<JoinHandle<Thread>> {
     spawned.map_err(refused)
 }
 
+/// Whether the process of that descriptor is gone.
+fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(pidfd, PollFlags::IN)];
+    !matches!(poll(&mut polled, Some(&rustix::event::Timespec::default())), Ok(0))
+}
+
 struct Thread {
     /// By which the system knows it.
     id: i32,
@@ -183,6 +191,8 @@ struct Thread {
     alarm: Arc<Alarm>,
     /// By conversation.
     pidfds: Vec<(u64, OwnedFd)>,
+    /// What is leased to processes whose conversation is over and which live on: they may still read it.
+    outlived: Vec<(u64, Ledger)>,
     /// Conversations whose sockets may have more to read.
     ready: VecDeque<Arc<Peer>>,
     /// Services, or 0, at which nobody could be accepted, since when.
@@ -365,12 +375,18 @@ impl Thread {
             self.read(&peer, usize::MAX);
             self.end(&peer, "it has ended");
         }
+        let over: Vec<_> = self.outlived.extract_if(.., |(conversation, _)| *conversation == id).collect();
+        drop(over);
     }
 
     fn end(&mut self, peer: &Arc<Peer>, why: &str) {
-        self.unwatch_life(peer.id);
         self.ready.retain(|other| other.id != peer.id);
-        self.here.end(peer, why);
+        let leases = self.here.end(peer, why);
+        if leases.len() > 0 && self.pidfds.iter().any(|(id, pidfd)| *id == peer.id && !has_ended(pidfd)) {
+            self.outlived.push((peer.id, leases));
+        } else {
+            self.unwatch_life(peer.id);
+        }
     }
 
     fn read_in_turns(&mut self) {

@@ -12,7 +12,7 @@ use super::outlet::Outlet;
 use super::peer::Peer;
 use super::shelf::Shelf;
 use super::turns::Turn;
-use super::wire::{Packet, Token};
+use super::wire::{ArrayPart, EndPart, Origin, Packet, Part, Token};
 use crate::arena::ForeignArena;
 use crate::channel::Lent;
 use crate::error::Error;
@@ -46,20 +46,25 @@ impl Hosted {
 /// What came of mapping another process's memory.
 pub(super) type Mapped = Result<Arc<ForeignArena>, Error>;
 
-/// What third processes keep because the other side was told to ask them for it.
+/// What third processes keep because the other side was told to ask them for it; and, of a message that could not be packed, ends that were
+/// to be the other side's.
 #[derive(Debug, Default)]
-pub(super) struct Forwarded(Vec<(Arc<Peer>, Token)>);
+pub(super) struct Forwarded {
+    kept: Vec<(Arc<Peer>, Token)>,
+    ends: Vec<Hosted>,
+}
 
 impl Forwarded {
     pub(super) fn add(&mut self, owner: &Arc<Peer>, token: Token) {
-        self.0.push((owner.clone(), token));
+        self.kept.push((owner.clone(), token));
     }
 
-    /// Nobody will ask any more. Of what was asked for already nothing is kept, so that it does no harm.
+    /// Nobody will ask any more. Of what was asked for already nothing is kept, so that it does no harm. To be called without any lock.
     pub(super) fn forget(self) {
-        for (owner, token) in self.0 {
+        for (owner, token) in self.kept {
             owner.post(&Packet::Forget { token });
         }
+        self.ends.iter().for_each(Hosted::close);
     }
 }
 
@@ -126,6 +131,19 @@ impl Talk {
             Entry::Occupied(mut entry) => {
                 entry.get_mut().1 += 1;
                 Some(mapped)
+            }
+        }
+    }
+
+    /// These were packed for the other side, which will not hear of them. Whoever packs them has them as well, so that nothing ends by that.
+    pub(super) fn take_back(&mut self, parts: &[Part], forwarded: &mut Forwarded) {
+        for part in parts {
+            match part {
+                Part::Array(ArrayPart { origin: Origin::Granted, arena, block, generation, .. }) => {
+                    drop(self.ledger.release(*arena, *block, *generation, 1));
+                }
+                Part::End(EndPart { origin: Origin::Granted, end, .. }) => forwarded.ends.extend(self.ends.remove(end)),
+                _ => {}
             }
         }
     }

@@ -283,3 +283,27 @@ def test_a_child_has_no_part_in_what_its_parent_says_to_others() -> None:
             assert said.startswith("Closed: this Sender is closed")
         parent.ask(puppets.send, "sender", *range(100))
         assert host.ask(puppets.take_all_nowait, "receiver") == list(range(100))
+
+
+def test_a_draft_is_its_parent_s_alone(script: Script) -> None:
+    output = run(
+        script,
+        """
+draft = cb.empty(1000)
+draft.numpy()[:] = 7
+
+def use():
+    for use in (draft.numpy, draft.freeze, lambda: memoryview(draft)):
+        try:
+            use()
+        except ValueError as refused:
+            print(str(refused).partition(",")[0], flush=True)
+    print(draft.shape, flush=True)
+    draft.release()
+
+join(fork(use))
+draft.numpy()[1:] = 8
+print(draft.freeze().numpy().sum())
+""",
+    )
+    assert output == ["this Draft is of the process that this one was forked from"] * 3 + ["(1000,)", "7999.0"]

@@ -1,8 +1,10 @@
 """What becomes of arrays when whoever owns, forwards or leases them ends."""
 
+import contextlib
 import ctypes
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -186,3 +188,47 @@ def test_a_forked_child_reads_on_when_all_others_are_dead(owner: Puppet, reader:
     (tmp_path / "go").touch()
     puppets.until(lambda: (tmp_path / "seen").exists() and (tmp_path / "seen").read_text(), "the child reads")
     assert (tmp_path / "seen").read_text() == str(ELEMENTS)
+
+
+def hang_up() -> None:
+    """Ends all conversations of this process, which lives on."""
+    for descriptor in list(Path("/proc/self/fd").iterdir()):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as end:
+            if end.family == socket.AF_UNIX and end.type == socket.SOCK_SEQPACKET:
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def replace(name: str) -> None:
+    """Gives the array up, and fills memory that may have been its own."""
+    del kept[name]
+    kept["others"] = [crossbuf.share(np.full(ELEMENTS, -1)) for _ in range(50)]
+
+
+def test_what_is_read_stays_as_it_is_when_only_the_conversation_is_over(owner: Puppet, reader: Puppet) -> None:
+    hand_over("array", owner, reader)
+    reader.ask(hang_up)
+    puppets.until(lambda: not owner.ask(crossbuf.processes), "the end of the conversation")
+    owner.ask(replace, "array")
+    assert reader.ask(elements_read, "array") == ELEMENTS
+    before = owner.ask(puppets.left)
+    reader.kill()
+    puppets.until(lambda: owner.ask(puppets.left)["blocks"] < before["blocks"], "the end of the lease")
+
+
+def publish(name: str) -> None:
+    kept["service"] = crossbuf.publish(name)
+    kept["service"].share("array", kept["array"])
+
+
+def fetch(name: str) -> int:
+    connection = crossbuf.connect(name)
+    return int(connection.array("array").numpy().sum())
+
+
+def test_a_service_shares_what_is_somebody_else_s(owner: Puppet, reader: Puppet) -> None:
+    hand_over("array", owner, reader)
+    name = f"test_process_owners {os.getpid()}"
+    reader.ask(publish, name)
+    with Puppet() as client:
+        assert client.ask(fetch, name) == ELEMENTS * (ELEMENTS - 1) // 2
+    reader.ask(puppets.drop, "service")

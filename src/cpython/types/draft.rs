@@ -37,6 +37,16 @@ impl DraftValue {
         Ref::filter_map(self.draft.borrow(), Option::as_ref).map_err(|_| gone(py))
     }
 
+    /// As `get`, to be filled or frozen. Errors with ValueError also in a forked child, for a Draft of its parent.
+    fn own(&self, py: Attached<'_>) -> PyResult<Ref<'_, crate::Draft>> {
+        let draft = self.get(py)?;
+        if draft.is_inherited() {
+            let text = "this Draft is of the process that this one was forked from, which may go on filling it; make a new Draft here";
+            return Err(Raised::value_error(py, text));
+        }
+        Ok(draft)
+    }
+
     /// Takes the draft out. Errors with BufferError while writable views are alive.
     fn take(&self, py: Attached<'_>, verb: &str) -> PyResult<crate::Draft> {
         match self.views.get() {
@@ -97,7 +107,7 @@ getters! {
 
 fn numpy(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     let (start, meta) = {
-        let draft = this.get(py)?;
+        let draft = this.own(py)?;
         (draft.writable(), draft.meta().clone())
     };
     // The memoryview counts as a view for as long as the ndarray lives.
@@ -108,6 +118,7 @@ fn numpy(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
 
 fn freeze(this: Me<'_>, py: Attached<'_>) -> PyResult<Owned> {
     let state = State::of(py, this)?;
+    drop(this.own(py)?);
     array::wrap(py, state, this.take(py, "freeze")?.freeze())
 }
 
@@ -132,7 +143,7 @@ unsafe extern "C" fn get_buffer(slf: *mut ffi::PyObject, view: *mut ffi::Py_buff
         (*view).obj = std::ptr::null_mut();
         unary(slf, |this: Me<'_>, py| {
             let (start, meta) = {
-                let draft = this.get(py)?;
+                let draft = this.own(py)?;
                 (draft.writable(), draft.meta().clone())
             };
             buffer_protocol::fill(py, this.object(), Exported { start, writable: true, meta, keeper: None }, &mut *view, flags)?;
