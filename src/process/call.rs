@@ -92,11 +92,12 @@ impl Call {
         }
     }
 
-    /// The reply, which was given just now or is about to be: that takes no time, whatever signal comes.
-    pub(super) fn reply(&self) -> Reply {
+    /// As `wait`, whatever signals come.
+    pub(super) fn wait_on(&self, patience: &Patience<'_>) -> Result<Reply, Outcome> {
         loop {
-            if let Ok(reply) = self.wait(&Patience::ENDLESS) {
-                return reply;
+            match self.wait(patience) {
+                Err(Outcome::Interrupted) => {}
+                ended => return ended,
             }
         }
     }

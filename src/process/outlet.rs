@@ -72,15 +72,7 @@ impl Proxy {
         // Only whoever wants to go on when the signal was seen to has time to spare.
         let time = if outcome == Outcome::Interrupted { PATIENCE } else { SOON };
         // In pieces: where both processes were stopped, and go on, the time has passed for neither.
-        let answer = (0..10).find_map(|_| {
-            let piece = Patience::of(time / 10);
-            loop {
-                match call.wait(&piece) {
-                    Err(Outcome::Interrupted) => {}
-                    ended => return ended.ok(),
-                }
-            }
-        });
+        let answer = (0..10).find_map(|_| call.wait_on(&Patience::of(time / 10)).ok());
         match answer {
             Some(Reply::Verdict(Verdict::Full, _)) => Err(Refusal::of(outcome).unwrap_or(Refusal::TimedOut)),
             Some(reply) => Ok(reply),

@@ -122,28 +122,27 @@ impl Peer {
         arena: Option<&Arena>,
         forwarded: &mut Forwarded,
     ) -> Result<Packed> {
-        let mut parts = Vec::with_capacity(message.parts().1.len());
-        let packed = self.pack_all(here, talk, message, arena, forwarded, &mut parts);
+        let (head, attachments) = message.parts();
+        let mut parts = Vec::with_capacity(attachments.len());
+        let packed = attachments
+            .iter()
+            .try_for_each(|attachment| self.pack_part(here, talk, attachment, forwarded).map(|part| parts.push(part)))
+            .and_then(|()| self.pack_bytes(here, talk, wire::write_message(&parts, head), arena, forwarded));
         if packed.is_err() {
             talk.take_back(&parts, forwarded);
         }
         packed
     }
 
-    fn pack_all(
+    /// The bytes of a message as they are, or in an array when they are too many for a packet.
+    fn pack_bytes(
         &self,
         here: &'static Here,
         talk: &mut Talk,
-        message: &Message,
+        bytes: Vec<u8>,
         arena: Option<&Arena>,
         forwarded: &mut Forwarded,
-        parts: &mut Vec<Part>,
     ) -> Result<Packed> {
-        let (head, attachments) = message.parts();
-        for attachment in attachments {
-            parts.push(self.pack_part(here, talk, attachment, forwarded)?);
-        }
-        let bytes = wire::write_message(parts, head);
         if bytes.len() + wire::OVERHEAD <= super::socket::LONGEST {
             return Ok(Packed::Inline(bytes));
         }

@@ -5,8 +5,8 @@
 //!                 ask ───▶ pending ◀── fill ── packet ◀── server's thread ◀──┘
 //! ```
 //!
-//! Locks, outer ones first: what a receiver picks, `talk`, tickets, the map of all peers, `outbox`. What is dropped may be the last of something whose end calls in here
-//! again, so nothing but plain data is dropped while a lock is held.
+//! Locks, outer ones first: what a receiver picks, `talk`, tickets, the map of all peers, `outbox`. What is dropped may be the last of something
+//! whose end calls in here again, so nothing but plain data is dropped while a lock is held.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -180,7 +180,8 @@ impl Peer {
         if self.call_off(request) {
             return Err(outcome);
         }
-        Ok(call.reply())
+        // It was answered just now, or is about to be: that takes no time.
+        call.wait_on(&Patience::ENDLESS)
     }
 
     /// Whether the request was not answered yet. Then it never will be: whatever comes is refused.

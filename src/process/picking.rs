@@ -78,7 +78,8 @@ impl Proxy {
         let request = self.peer.ask_quietly(Pending::Caller(call.clone()), |request| Packet::Want { request, end, waits, more });
         match self.peer.look_and_wait(&call, patience) {
             Err(outcome) if self.call_off(request) => Err(outcome),
-            Err(_) => Ok(call.reply()),
+            // As in `Peer::call`: that takes no time.
+            Err(_) => call.wait_on(&Patience::ENDLESS),
             answered => answered,
         }
     }
